@@ -1,1 +1,6 @@
-//! x
+//! The notifier: job events in, messages to people out, one per job.
+//! It holds nothing in memory that JetStream does not also hold.
+
+pub mod matcher;
+
+pub mod route;
