@@ -1,6 +1,10 @@
 //! The notifier: job events in, messages to people out, one per job.
 //! It holds nothing in memory that JetStream does not also hold.
 
+pub mod nats;
+
 pub mod matcher;
 
 pub mod route;
+
+pub mod receiver;
