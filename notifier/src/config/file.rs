@@ -1,0 +1,325 @@
+//! What was written: the keys of a configuration file, in their shapes, each text at its place.
+//! It does not know whether any of it is true: no path is opened, no name looked up.
+
+use super::fields::{Fields, Known};
+use super::mistake::{Mistake, Notes, Place};
+use super::yaml::{Node, Text};
+
+/// A configuration file.
+pub(super) struct File {
+    /// `nats`
+    pub(super) nats: Option<NatsFile>,
+    /// `group`
+    pub(super) group: Option<Text>,
+    /// `timezone`
+    pub(super) timezone: Option<Text>,
+    /// `quiet_after`
+    pub(super) quiet_after: Option<Text>,
+    /// `gather`
+    pub(super) gather: Option<Text>,
+    /// `receivers`
+    pub(super) receivers: Vec<ReceiverFile>,
+    /// `routes`
+    pub(super) routes: Vec<RouteFile>,
+}
+
+const FILE: Known = Known {
+    of: "the file",
+    keys: &[
+        "nats",
+        "group",
+        "timezone",
+        "receivers",
+        "routes",
+        "quiet_after",
+        "gather",
+    ],
+    not_yet: &["links", "silences"],
+};
+
+impl File {
+    /// Reads the root of a file.
+    pub(super) fn read(root: Node, notes: &mut Notes) -> Option<File> {
+        let fields = Fields::open(root, "the file", &FILE, notes)?;
+        let nats = fields
+            .node("nats")
+            .and_then(|node| NatsFile::read(node, notes));
+        Some(File {
+            nats,
+            group: fields.text("group", notes),
+            timezone: fields.text("timezone", notes),
+            quiet_after: fields.text("quiet_after", notes),
+            gather: fields.text("gather", notes),
+            receivers: each(
+                &fields,
+                ("receivers", "receiver"),
+                ReceiverFile::read,
+                notes,
+            ),
+            routes: each(&fields, ("routes", "route"), RouteFile::read, notes),
+        })
+    }
+}
+
+/// Reads a list that must not be empty. Entries that cannot be read are noted and left out.
+fn each<T>(
+    fields: &Fields,
+    (key, of): (&str, &'static str),
+    read: fn(Node, &mut Notes) -> Option<T>,
+    notes: &mut Notes,
+) -> Vec<T> {
+    let Some(list) = fields.list(key, notes) else {
+        return Vec::new();
+    };
+    if list.is_empty() {
+        notes.wrong(fields.place_of(key), Mistake::Nothing { of });
+    }
+    list.into_iter()
+        .filter_map(|node| read(node, notes))
+        .collect()
+}
+
+/// `nats`
+pub(super) struct NatsFile {
+    pub(super) place: Place,
+    pub(super) url: Option<Vec<Text>>,
+    pub(super) credentials: Option<Text>,
+    pub(super) user: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    pub(super) inline_password: Option<Place>,
+    pub(super) prefix: Option<Text>,
+    pub(super) replicas: Option<Text>,
+}
+
+const NATS: Known = Known {
+    of: "`nats`",
+    keys: &[
+        "url",
+        "credentials",
+        "user",
+        "password_file",
+        "password",
+        "prefix",
+        "replicas",
+    ],
+    not_yet: &["tls", "token_file", "nkey_file"],
+};
+
+impl NatsFile {
+    fn read(node: Node, notes: &mut Notes) -> Option<NatsFile> {
+        let fields = Fields::open(node, "nats", &NATS, notes)?;
+        Some(NatsFile {
+            place: fields.place,
+            url: fields.texts("url", notes),
+            credentials: fields.text("credentials", notes),
+            user: fields.text("user", notes),
+            password_file: fields.text("password_file", notes),
+            inline_password: inline(&fields, "password"),
+            prefix: fields.text("prefix", notes),
+            replicas: fields.text("replicas", notes),
+        })
+    }
+}
+
+/// One of `receivers`.
+pub(super) struct ReceiverFile {
+    pub(super) place: Place,
+    pub(super) name: Option<Text>,
+    /// How many transports are written.
+    pub(super) transports: usize,
+    pub(super) slack: Option<SlackFile>,
+    pub(super) email: Option<EmailFile>,
+    pub(super) deadline: Option<Text>,
+    pub(super) on_ambiguous: Option<Text>,
+}
+
+const RECEIVER: Known = Known {
+    of: "a receiver",
+    keys: &["name", "slack", "email", "deadline", "on_ambiguous"],
+    not_yet: &["webhook", "fallback", "diffs", "owners", "heartbeat"],
+};
+
+impl ReceiverFile {
+    fn read(node: Node, notes: &mut Notes) -> Option<ReceiverFile> {
+        let fields = Fields::open(node, "receivers", &RECEIVER, notes)?;
+        let slack = fields
+            .node("slack")
+            .and_then(|node| SlackFile::read(node, notes));
+        let email = fields
+            .node("email")
+            .and_then(|node| EmailFile::read(node, notes));
+        Some(ReceiverFile {
+            place: fields.place,
+            name: fields.text("name", notes),
+            transports: usize::from(fields.has("slack")) + usize::from(fields.has("email")),
+            slack,
+            email,
+            deadline: fields.text("deadline", notes),
+            on_ambiguous: fields.text("on_ambiguous", notes),
+        })
+    }
+}
+
+/// `slack` of a receiver.
+pub(super) struct SlackFile {
+    pub(super) place: Place,
+    pub(super) webhook_url_file: Option<Text>,
+    pub(super) inline_url: Option<Place>,
+}
+
+const SLACK: Known = Known {
+    of: "`slack`",
+    keys: &["webhook_url_file", "webhook_url"],
+    not_yet: &[
+        "token",
+        "token_file",
+        "channel",
+        "style",
+        "username",
+        "icon_emoji",
+        "color",
+    ],
+};
+
+impl SlackFile {
+    fn read(node: Node, notes: &mut Notes) -> Option<SlackFile> {
+        let fields = Fields::open(node, "slack", &SLACK, notes)?;
+        Some(SlackFile {
+            place: fields.place,
+            webhook_url_file: fields.text("webhook_url_file", notes),
+            inline_url: inline(&fields, "webhook_url"),
+        })
+    }
+}
+
+/// `email` of a receiver.
+pub(super) struct EmailFile {
+    pub(super) place: Place,
+    pub(super) smtp: Option<Text>,
+    pub(super) username: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    pub(super) inline_password: Option<Place>,
+    pub(super) from: Option<Text>,
+    pub(super) to: Option<Vec<Text>>,
+}
+
+const EMAIL: Known = Known {
+    of: "`email`",
+    keys: &[
+        "smtp",
+        "username",
+        "password_file",
+        "password",
+        "from",
+        "to",
+    ],
+    not_yet: &["owners"],
+};
+
+impl EmailFile {
+    fn read(node: Node, notes: &mut Notes) -> Option<EmailFile> {
+        let fields = Fields::open(node, "email", &EMAIL, notes)?;
+        Some(EmailFile {
+            place: fields.place,
+            smtp: fields.text("smtp", notes),
+            username: fields.text("username", notes),
+            password_file: fields.text("password_file", notes),
+            inline_password: inline(&fields, "password"),
+            from: fields.text("from", notes),
+            to: fields.texts("to", notes),
+        })
+    }
+}
+
+/// Where a secret was written into the file itself.
+fn inline(fields: &Fields, key: &str) -> Option<Place> {
+    fields.has(key).then(|| fields.place_of(key))
+}
+
+/// One of `routes`.
+pub(super) struct RouteFile {
+    pub(super) place: Place,
+    pub(super) name: Option<Text>,
+    pub(super) on: Option<Text>,
+    pub(super) matches: MatchFile,
+    pub(super) receivers: Option<Vec<Text>>,
+    pub(super) goes_on: Option<bool>,
+    pub(super) finish_after: Option<Text>,
+}
+
+const ROUTE: Known = Known {
+    of: "a route",
+    keys: &[
+        "name",
+        "on",
+        "match",
+        "receivers",
+        "continue",
+        "finish_after",
+    ],
+    not_yet: &[
+        "repeat",
+        "after",
+        "recovered",
+        "storm",
+        "stale_after",
+        "subject",
+        "title",
+        "template",
+    ],
+};
+
+impl RouteFile {
+    fn read(node: Node, notes: &mut Notes) -> Option<RouteFile> {
+        let fields = Fields::open(node, "routes", &ROUTE, notes)?;
+        let matches = fields
+            .node("match")
+            .and_then(|node| MatchFile::read(node, notes));
+        Some(RouteFile {
+            place: fields.place,
+            name: fields.text("name", notes),
+            on: fields.text("on", notes),
+            matches: matches.unwrap_or_default(),
+            receivers: fields.texts("receivers", notes),
+            goes_on: fields.flag("continue", notes),
+            finish_after: fields.text("finish_after", notes),
+        })
+    }
+}
+
+/// `match` of a route.
+#[derive(Default)]
+pub(super) struct MatchFile {
+    pub(super) fun: Option<Vec<Text>>,
+    pub(super) target: Option<Vec<Text>>,
+    pub(super) minion: Option<Vec<Text>>,
+    pub(super) outcome: Option<Vec<Text>>,
+}
+
+const MATCH: Known = Known {
+    of: "`match`",
+    keys: &["fun", "target", "minion", "outcome"],
+    not_yet: &[
+        "cluster",
+        "master",
+        "user",
+        "target_type",
+        "state",
+        "sls",
+        "schedule",
+        "test",
+        "args",
+    ],
+};
+
+impl MatchFile {
+    fn read(node: Node, notes: &mut Notes) -> Option<MatchFile> {
+        let fields = Fields::open(node, "match", &MATCH, notes)?;
+        Some(MatchFile {
+            fun: fields.texts("fun", notes),
+            target: fields.texts("target", notes),
+            minion: fields.texts("minion", notes),
+            outcome: fields.texts("outcome", notes),
+        })
+    }
+}
