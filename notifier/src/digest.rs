@@ -37,6 +37,7 @@ use crate::nats::Nats;
 use crate::pull::{self, Durable};
 use crate::read_back::{self, Look};
 use crate::route::{self, Moment, Route};
+use crate::telemetry;
 
 /// Open jobs and checks worked on at once.
 const AT_ONCE: usize = 32;
@@ -172,12 +173,12 @@ impl Digester {
             Ok(Next::Done) => message.double_ack().await,
             Ok(Next::Back(after)) => message.ack_with(AckKind::Nak(Some(after))).await,
             Err(error) => {
-                tracing::warn!(salt.job = %name.job, error = &error as &dyn std::error::Error, "could not work on a job; trying again");
+                tracing::warn!(salt.job = %name.job, error = telemetry::chain(&error), "could not work on a job; trying again");
                 message.ack_with(AckKind::Nak(Some(AGAIN))).await
             }
         };
         if let Err(error) = answer {
-            tracing::debug!(salt.job = %name.job, error = &*error, "could not acknowledge an open job; it comes back");
+            tracing::debug!(salt.job = %name.job, error = telemetry::chain(&*error), "could not acknowledge an open job; it comes back");
         }
     }
 
