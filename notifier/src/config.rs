@@ -117,10 +117,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
         return None;
     }
     let file = File::read(root, notes)?;
-    let nats = match file.nats {
-        Some(nats) => nats::judge(nats, path, notes),
-        None => missing_nats(notes),
-    };
+    let nats = file.nats.and_then(|nats| nats::judge(nats, path, notes));
     let names = receivers::names(&file.receivers);
     let receivers = receivers::judge(file.receivers, path, notes);
     let routes = routes::judge(file.routes, &names, notes);
@@ -143,13 +140,6 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
         hash,
         warnings,
     })
-}
-
-fn missing_nats(notes: &mut Notes) -> Option<(NatsConfig, Topology)> {
-    let (of, key) = ("the file", "nats");
-    let advice = "write where it is, like nats: { url: nats://nats.example.com:4222 }";
-    notes.wrong(Place::START, Mistake::MissingKey { of, key, advice });
-    None
 }
 
 fn group(written: Option<&Text>, notes: &mut Notes) -> Option<Group> {

@@ -13,6 +13,10 @@ pub(super) struct Known {
     pub(super) keys: &'static [&'static str],
     /// Keys of the design that this version has not.
     pub(super) not_yet: &'static [&'static str],
+    /// Keys that must be there, and what to write.
+    pub(super) needed: &'static [(&'static str, &'static str)],
+    /// Keys under which somebody may have written a secret itself, and the key for its file instead.
+    pub(super) secrets: &'static [(&'static str, &'static str)],
 }
 
 /// A mapping being read.
@@ -31,7 +35,13 @@ impl Fields {
             return None;
         };
         let mut fields: Vec<(Text, Node)> = Vec::new();
-        for (key, node) in written {
+        for (mut key, mut node) in written {
+            if let Some((_, instead)) = known.secrets.iter().find(|(secret, _)| *secret == key.text)
+            {
+                notes.wrong(key.place, Mistake::InlineSecret { instead });
+                key.text = (*instead).to_owned();
+                node.value = Value::Spoilt;
+            }
             let name = key.text.as_str();
             if known.not_yet.contains(&name) {
                 let what = name.to_owned();
@@ -45,7 +55,35 @@ impl Fields {
                 fields.push((key, node));
             }
         }
-        Some(Fields { place, fields })
+        let fields = Fields { place, fields };
+        fields.need(known, notes);
+        Some(fields)
+    }
+
+    fn need(&self, known: &Known, notes: &mut Notes) {
+        for (key, advice) in known.needed {
+            if !self.has(key) {
+                let of = known.of;
+                notes.wrong(self.place, Mistake::MissingKey { of, key, advice });
+            }
+        }
+    }
+
+    /// Two keys of which one alone says nothing.
+    pub(super) fn together(&self, one: &'static str, other: &'static str, notes: &mut Notes) {
+        let alone = match (self.has(one), self.has(other)) {
+            (true, false) => one,
+            (false, true) => other,
+            (true, true) | (false, false) => return,
+        };
+        notes.wrong(self.place_of(alone), Mistake::Alone { key: one, other });
+    }
+
+    /// Two keys that say the same thing in two ways.
+    pub(super) fn not_both(&self, key: &'static str, other: &'static str, notes: &mut Notes) {
+        if self.has(key) && self.has(other) {
+            notes.wrong(self.place_of(key), Mistake::Both { key, other });
+        }
     }
 
     /// Whether a key is written, readable or not.
@@ -94,6 +132,10 @@ impl Fields {
                     .collect(),
             );
         };
+        if list.is_empty() {
+            let key = key.to_owned();
+            notes.wrong(node.place, Mistake::NoValue { key });
+        }
         let texts = list
             .into_iter()
             .filter_map(|node| text(node, key, "a list of texts", notes));

@@ -35,6 +35,11 @@ const FILE: Known = Known {
         "gather",
     ],
     not_yet: &["links", "silences"],
+    needed: &[(
+        "nats",
+        "write where it is, like nats: { url: nats://nats.example.com:4222 }",
+    )],
+    secrets: &[],
 };
 
 impl File {
@@ -81,12 +86,10 @@ fn each<T>(
 
 /// `nats`
 pub(super) struct NatsFile {
-    pub(super) place: Place,
     pub(super) url: Option<Vec<Text>>,
     pub(super) credentials: Option<Text>,
     pub(super) user: Option<Text>,
     pub(super) password_file: Option<Text>,
-    pub(super) inline_password: Option<Place>,
     pub(super) prefix: Option<Text>,
     pub(super) replicas: Option<Text>,
 }
@@ -98,23 +101,24 @@ const NATS: Known = Known {
         "credentials",
         "user",
         "password_file",
-        "password",
         "prefix",
         "replicas",
     ],
     not_yet: &["tls", "token_file", "nkey_file"],
+    needed: &[("url", "write the server, like nats://nats.example.com:4222")],
+    secrets: &[("password", "password_file")],
 };
 
 impl NatsFile {
     fn read(node: Node, notes: &mut Notes) -> Option<NatsFile> {
         let fields = Fields::open(node, "nats", &NATS, notes)?;
+        fields.not_both("user", "credentials", notes);
+        fields.together("user", "password_file", notes);
         Some(NatsFile {
-            place: fields.place,
             url: fields.texts("url", notes),
             credentials: fields.text("credentials", notes),
             user: fields.text("user", notes),
             password_file: fields.text("password_file", notes),
-            inline_password: inline(&fields, "password"),
             prefix: fields.text("prefix", notes),
             replicas: fields.text("replicas", notes),
         })
@@ -137,6 +141,8 @@ const RECEIVER: Known = Known {
     of: "a receiver",
     keys: &["name", "slack", "email", "deadline", "on_ambiguous"],
     not_yet: &["webhook", "fallback", "diffs", "owners", "heartbeat"],
+    needed: &[("name", "give it one, it stands in messages and logs")],
+    secrets: &[],
 };
 
 impl ReceiverFile {
@@ -162,14 +168,12 @@ impl ReceiverFile {
 
 /// `slack` of a receiver.
 pub(super) struct SlackFile {
-    pub(super) place: Place,
     pub(super) webhook_url_file: Option<Text>,
-    pub(super) inline_url: Option<Place>,
 }
 
 const SLACK: Known = Known {
     of: "`slack`",
-    keys: &["webhook_url_file", "webhook_url"],
+    keys: &["webhook_url_file"],
     not_yet: &[
         "token",
         "token_file",
@@ -179,66 +183,59 @@ const SLACK: Known = Known {
         "icon_emoji",
         "color",
     ],
+    needed: &[(
+        "webhook_url_file",
+        "write the path of a file that holds the webhook's URL",
+    )],
+    secrets: &[("webhook_url", "webhook_url_file")],
 };
 
 impl SlackFile {
     fn read(node: Node, notes: &mut Notes) -> Option<SlackFile> {
         let fields = Fields::open(node, "slack", &SLACK, notes)?;
         Some(SlackFile {
-            place: fields.place,
             webhook_url_file: fields.text("webhook_url_file", notes),
-            inline_url: inline(&fields, "webhook_url"),
         })
     }
 }
 
 /// `email` of a receiver.
 pub(super) struct EmailFile {
-    pub(super) place: Place,
     pub(super) smtp: Option<Text>,
     pub(super) username: Option<Text>,
     pub(super) password_file: Option<Text>,
-    pub(super) inline_password: Option<Place>,
     pub(super) from: Option<Text>,
     pub(super) to: Option<Vec<Text>>,
 }
 
 const EMAIL: Known = Known {
     of: "`email`",
-    keys: &[
-        "smtp",
-        "username",
-        "password_file",
-        "password",
-        "from",
-        "to",
-    ],
+    keys: &["smtp", "username", "password_file", "from", "to"],
     not_yet: &["owners"],
+    needed: &[
+        ("smtp", "write the server, like smtps://mail.example.com"),
+        ("from", "write the sender, like \"Salt <salt@example.com>\""),
+        ("to", "write who gets the mails, like [ops@example.com]"),
+    ],
+    secrets: &[("password", "password_file")],
 };
 
 impl EmailFile {
     fn read(node: Node, notes: &mut Notes) -> Option<EmailFile> {
         let fields = Fields::open(node, "email", &EMAIL, notes)?;
+        fields.together("username", "password_file", notes);
         Some(EmailFile {
-            place: fields.place,
             smtp: fields.text("smtp", notes),
             username: fields.text("username", notes),
             password_file: fields.text("password_file", notes),
-            inline_password: inline(&fields, "password"),
             from: fields.text("from", notes),
             to: fields.texts("to", notes),
         })
     }
 }
 
-/// Where a secret was written into the file itself.
-fn inline(fields: &Fields, key: &str) -> Option<Place> {
-    fields.has(key).then(|| fields.place_of(key))
-}
-
 /// One of `routes`.
 pub(super) struct RouteFile {
-    pub(super) place: Place,
     pub(super) name: Option<Text>,
     pub(super) on: Option<Text>,
     pub(super) matches: MatchFile,
@@ -267,6 +264,11 @@ const ROUTE: Known = Known {
         "title",
         "template",
     ],
+    needed: &[
+        ("name", "give it one, it stands in messages and logs"),
+        ("receivers", "write whom it tells, like [ops-mail]"),
+    ],
+    secrets: &[],
 };
 
 impl RouteFile {
@@ -276,7 +278,6 @@ impl RouteFile {
             .node("match")
             .and_then(|node| MatchFile::read(node, notes));
         Some(RouteFile {
-            place: fields.place,
             name: fields.text("name", notes),
             on: fields.text("on", notes),
             matches: matches.unwrap_or_default(),
@@ -310,6 +311,8 @@ const MATCH: Known = Known {
         "test",
         "args",
     ],
+    needed: &[],
+    secrets: &[],
 };
 
 impl MatchFile {

@@ -32,7 +32,7 @@ pub enum Mistake {
     SecondDocument,
     #[error("the file is empty; it needs `nats`, `receivers` and `routes`")]
     EmptyFile,
-    #[error("YAML reads `{text}` as {as_what}; quote it: \"{text}\"", text = .text.escape_debug())]
+    #[error("YAML reads `{text}` as {as_what}; quote it: \"{text}\"", text = .text)]
     Unquoted { text: String, as_what: &'static str },
 
     #[error("{of} has no key `{key}`{}", did_you_mean(.nearest, .known))]
@@ -92,7 +92,7 @@ pub enum Mistake {
     },
     #[error("`{name}` is told already in this route; name it once")]
     TwiceTold { name: String },
-    #[error("{0}; quote it if it is meant, or correct it")]
+    #[error("{0}; write a glob like web*, or an expression like E@web\\d+")]
     Pattern(PatternError),
     #[error("`{pattern}` matches no outcome; {}", choose(.nearest, .known))]
     NoOutcome {
@@ -131,7 +131,7 @@ pub enum Mistake {
         key: &'static str,
         other: &'static str,
     },
-    #[error("`{text}` is no server of {of}; write it like {example}")]
+    #[error("`{text}` is no {of} server; write it like {example}")]
     NoServer {
         of: &'static str,
         text: String,
@@ -139,8 +139,8 @@ pub enum Mistake {
     },
     #[error("the address holds a user or a password; write `{user}` and `password_file` instead")]
     LoginInUrl { user: &'static str },
-    #[error("`{text}` is no mail address ({why}); write it like \"Salt <salt@example.com>\"")]
-    NoAddress { text: String, why: String },
+    #[error("`{text}` is no mail address; write one, like \"Salt <salt@example.com>\"")]
+    NoAddress { text: String },
     #[error("`{name}` cannot be a group's name; choose another, `main` for instance")]
     NoGroup { name: String },
     #[error("`{text}` is no time zone; write one like Europe/Berlin, or UTC")]

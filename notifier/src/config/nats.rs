@@ -34,25 +34,18 @@ pub(super) fn judge(
     notes: &mut Notes,
 ) -> Option<(NatsConfig, Topology)> {
     let topology = topology(&file, notes);
-    if let Some(place) = file.inline_password {
-        let instead = "password_file";
-        notes.wrong(place, Mistake::InlineSecret { instead });
-    }
     let credentials = file.credentials.as_ref().and_then(|written| {
         let readable = secret::read("credentials", written, beside, notes);
         readable.map(|_| secret::path(written, beside))
     });
-    let login = login(&file, beside, notes);
-    let Some(written) = &file.url else {
-        let (of, key) = ("`nats`", "url");
-        let advice = "write the server, like nats://nats.example.com:4222";
-        notes.wrong(file.place, Mistake::MissingKey { of, key, advice });
-        return None;
-    };
-    let url: Vec<ServerAddr> = written
-        .iter()
-        .filter_map(|url| server(url, notes))
-        .collect();
+    let login = login(
+        file.user.as_ref(),
+        file.password_file.as_ref(),
+        beside,
+        notes,
+    );
+    let url = file.url?;
+    let url: Vec<ServerAddr> = url.iter().filter_map(|url| server(url, notes)).collect();
     let config = NatsConfig {
         url,
         credentials,
@@ -84,40 +77,15 @@ fn server(written: &Text, notes: &mut Notes) -> Option<ServerAddr> {
     }
 }
 
-fn login(file: &NatsFile, beside: &Path, notes: &mut Notes) -> Option<(String, SecretString)> {
-    if let (Some(user), Some(_)) = (&file.user, &file.credentials) {
-        let (key, other) = ("user", "credentials");
-        notes.wrong(user.place, Mistake::Both { key, other });
-    }
-    pair(
-        "user",
-        file.user.as_ref(),
-        file.password_file.as_ref(),
-        beside,
-        notes,
-    )
-}
-
-/// A user's name and the file of the password: both, or none.
-pub(super) fn pair(
-    key: &'static str,
+/// A user's name and the password from its file. That both are written is known.
+pub(super) fn login(
     user: Option<&Text>,
     password_file: Option<&Text>,
     beside: &Path,
     notes: &mut Notes,
 ) -> Option<(String, SecretString)> {
-    match (user, password_file) {
-        (Some(user), Some(file)) => {
-            let password = secret::read("password_file", file, beside, notes)?;
-            Some((user.text.clone(), password))
-        }
-        (Some(alone), None) | (None, Some(alone)) => {
-            let other = "password_file";
-            notes.wrong(alone.place, Mistake::Alone { key, other });
-            None
-        }
-        (None, None) => None,
-    }
+    let password = secret::read("password_file", password_file?, beside, notes);
+    Some((user?.text.clone(), password?))
 }
 
 fn topology(file: &NatsFile, notes: &mut Notes) -> Topology {

@@ -1,23 +1,23 @@
 //! What was probably meant: the known word that is nearest to a written one.
 //! It knows no configuration.
 
-/// The nearest of `known` if it is near enough: a third of the letters may be wrong.
+/// The nearest of `known` if it is near enough: a third of the letters may be wrong, or some be added at the end.
 pub(super) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let written = written.to_lowercase().replace('-', "_");
-    known
-        .into_iter()
-        .map(|word| {
-            (
-                distance(&written, &word.to_lowercase().replace('-', "_")),
-                word,
-            )
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, word)| *distance <= word.chars().count().max(3) / 3)
-        .map(|(_, word)| word)
+    let plain = |word: &str| word.to_lowercase().replace('-', "_");
+    let written = plain(written);
+    let letters = |word: &str| {
+        let begins = word.len() >= 3 && written.starts_with(word);
+        if begins {
+            0
+        } else {
+            distance(&written, &plain(word))
+        }
+    };
+    let nearest = known.into_iter().min_by_key(|word| letters(word))?;
+    (letters(nearest) <= nearest.chars().count().max(3) / 3).then_some(nearest)
 }
 
 /// Letters to add, drop, replace or swap with their neighbour (optimal string alignment).
@@ -56,6 +56,7 @@ mod tests {
         check("Receiver", Some("receivers"));
         check("route", Some("routes"));
         check("func", Some("fun"));
+        check("function", Some("fun"));
         check("no", Some("on"));
         check("timezone", None);
         assert_eq!(

@@ -9,7 +9,7 @@ use lettre::message::Mailbox as Address;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::file::{EmailFile, ReceiverFile, SlackFile};
-use super::mistake::{Mistake, Notes, Place, Warning};
+use super::mistake::{Mistake, Notes, Warning};
 use super::value::{Span, choice, duration};
 use super::yaml::Text;
 use super::{nats, secret};
@@ -31,14 +31,7 @@ pub(super) fn judge(files: Vec<ReceiverFile>, beside: &Path, notes: &mut Notes) 
     let mut lines = BTreeMap::new();
     let mut receivers = Vec::new();
     for file in files {
-        let name = name(
-            "receiver",
-            "a receiver",
-            file.name.as_ref(),
-            file.place,
-            &mut lines,
-            notes,
-        );
+        let name = name("receiver", file.name.as_ref(), &mut lines, notes);
         let transport = transport(&file, beside, notes);
         let deadline = duration(file.deadline.as_ref(), &DEADLINE, notes);
         let words: (&[&str], &[OnAmbiguous]) = (
@@ -67,23 +60,24 @@ pub(super) fn judge(files: Vec<ReceiverFile>, beside: &Path, notes: &mut Notes) 
 /// Every name that is written, right or wrong.
 pub(super) fn names(files: &[ReceiverFile]) -> Vec<String> {
     let names = files.iter().filter_map(|file| file.name.as_ref());
-    names.map(|name| name.text.clone()).collect()
+    let mut names: Vec<String> = names.map(|name| name.text.clone()).collect();
+    names.dedup();
+    names
 }
 
 /// A name that is there, and nobody else's.
 pub(super) fn name(
     of: &'static str,
-    a: &'static str,
     written: Option<&Text>,
-    place: Place,
     lines: &mut BTreeMap<String, usize>,
     notes: &mut Notes,
 ) -> Option<String> {
-    let Some(written) = written.filter(|name| !name.text.trim().is_empty()) else {
-        let (key, advice) = ("name", "give it one, it stands in messages and logs");
-        notes.wrong(place, Mistake::MissingKey { of: a, key, advice });
+    let written = written?;
+    if written.text.trim().is_empty() {
+        let key = "name".to_owned();
+        notes.wrong(written.place, Mistake::NoValue { key });
         return None;
-    };
+    }
     if let Some(line) = lines.get(&written.text) {
         let (name, line) = (written.text.clone(), *line);
         notes.wrong(written.place, Mistake::TwiceName { of, name, line });
@@ -110,26 +104,7 @@ fn transport(file: &ReceiverFile, beside: &Path, notes: &mut Notes) -> Option<Tr
 }
 
 fn webhook(file: &SlackFile, beside: &Path, notes: &mut Notes) -> Option<Webhook> {
-    let Some(written) = &file.webhook_url_file else {
-        let instead = "webhook_url_file";
-        let (of, advice) = (
-            "`slack`",
-            "write the path of a file that holds the webhook's URL",
-        );
-        let (place, mistake) = match file.inline_url {
-            Some(place) => (place, Mistake::InlineSecret { instead }),
-            None => (
-                file.place,
-                Mistake::MissingKey {
-                    of,
-                    key: instead,
-                    advice,
-                },
-            ),
-        };
-        notes.wrong(place, mistake);
-        return None;
-    };
+    let written = file.webhook_url_file.as_ref()?;
     let url = secret::read("webhook_url_file", written, beside, notes)?;
     let path = secret::path(written, beside);
     match url_kind(&url) {
@@ -168,44 +143,18 @@ fn is_loopback(host: &str) -> bool {
 }
 
 fn mailbox(file: &EmailFile, beside: &Path, notes: &mut Notes) -> Option<Mailbox> {
-    if let Some(place) = file.inline_password {
-        let instead = "password_file";
-        notes.wrong(place, Mistake::InlineSecret { instead });
-    }
-    let login = nats::pair(
-        "username",
-        file.username.as_ref(),
-        file.password_file.as_ref(),
-        beside,
-        notes,
-    );
-    let server = needed(
-        file,
-        "smtp",
-        file.smtp.as_ref(),
-        "write the server, like smtps://mail.example.com",
-        notes,
-    )
-    .and_then(|written| server(written, notes));
-    let from = needed(
-        file,
-        "from",
-        file.from.as_ref(),
-        "write the sender, like \"Salt <salt@example.com>\"",
-        notes,
-    )
-    .and_then(|written| address(written, notes));
-    let to = needed(
-        file,
-        "to",
-        file.to.as_ref(),
-        "write who gets the mails, like [ops@example.com]",
-        notes,
-    )?;
-    let to: Vec<Address> = to
-        .iter()
-        .filter_map(|written| address(written, notes))
-        .collect();
+    let (user, password_file) = (file.username.as_ref(), file.password_file.as_ref());
+    let login = nats::login(user, password_file, beside, notes);
+    let server = file
+        .smtp
+        .as_ref()
+        .and_then(|written| server(written, notes));
+    let from = file
+        .from
+        .as_ref()
+        .and_then(|written| address(written, notes));
+    let to = file.to.iter().flatten();
+    let to: Vec<Address> = to.filter_map(|written| address(written, notes)).collect();
     let (host, port, tls) = server?;
     let smtp = SmtpServer {
         host,
@@ -220,30 +169,13 @@ fn mailbox(file: &EmailFile, beside: &Path, notes: &mut Notes) -> Option<Mailbox
     })
 }
 
-fn needed<'a, T>(
-    file: &EmailFile,
-    key: &'static str,
-    value: Option<&'a T>,
-    advice: &'static str,
-    notes: &mut Notes,
-) -> Option<&'a T> {
-    if value.is_none() {
-        let of = "`email`";
-        notes.wrong(file.place, Mistake::MissingKey { of, key, advice });
-    }
-    value
-}
-
 fn address(written: &Text, notes: &mut Notes) -> Option<Address> {
-    match written.text.parse() {
-        Ok(address) => Some(address),
-        Err(error) => {
-            let error: lettre::address::AddressError = error;
-            let (text, why) = (written.text.clone(), error.to_string().to_lowercase());
-            notes.wrong(written.place, Mistake::NoAddress { text, why });
-            None
-        }
+    let address = written.text.parse().ok();
+    if address.is_none() {
+        let text = written.text.clone();
+        notes.wrong(written.place, Mistake::NoAddress { text });
     }
+    address
 }
 
 /// `smtp://` demands STARTTLS, except of this host itself; `smtps://` is TLS from the first byte.

@@ -28,14 +28,7 @@ pub(super) fn judge(files: Vec<RouteFile>, receivers: &[String], notes: &mut Not
     let mut lines = BTreeMap::new();
     let mut routes = Vec::new();
     for file in files {
-        let name = name(
-            "route",
-            "a route",
-            file.name.as_ref(),
-            file.place,
-            &mut lines,
-            notes,
-        );
+        let name = name("route", file.name.as_ref(), &mut lines, notes);
         let on = moment(file.on.as_ref(), notes);
         if on == Moment::Start {
             not_at_start(&file, notes);
@@ -136,16 +129,10 @@ fn outcomes(written: &Option<Vec<Text>>, notes: &mut Notes) -> Matcher {
 }
 
 fn told(file: &RouteFile, receivers: &[String], notes: &mut Notes) -> Vec<String> {
-    let Some(written) = &file.receivers else {
-        let (of, key) = ("a route", "receivers");
-        let advice = "write whom it tells, like [ops-mail]";
-        notes.wrong(file.place, Mistake::MissingKey { of, key, advice });
-        return Vec::new();
-    };
     let mut told: Vec<String> = Vec::new();
-    for Text { place, text } in written {
+    for Text { place, text } in file.receivers.iter().flatten() {
         let name = text.clone();
-        if !receivers.contains(text) {
+        if !receivers.contains(text) && !receivers.is_empty() {
             let nearest = nearest(text, receivers.iter().map(String::as_str)).map(str::to_owned);
             let known = receivers.to_vec();
             notes.wrong(

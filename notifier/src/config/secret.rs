@@ -26,7 +26,7 @@ pub(super) fn read(
     let content = match std::fs::read_to_string(&path) {
         Ok(content) => content,
         Err(error) => {
-            let why = error.kind().to_string();
+            let why = error.to_string();
             notes.wrong(written.place, Mistake::SecretFile { key, path, why });
             return None;
         }

@@ -126,5 +126,12 @@ fn word_at(chars: &[char], from: usize, in_brackets: bool) -> String {
     };
     let end = ends.iter().filter_map(|end| rest.find(end)).min();
     let word = end.and_then(|end| rest.get(..end)).unwrap_or(&rest);
+    let before: String = chars.iter().take(from).collect();
+    if ["password", "webhook_url", "token"]
+        .iter()
+        .any(|key| before.contains(key))
+    {
+        return word.chars().take(1).chain(['…']).collect(); // it may be the secret itself
+    }
     word.trim_end().to_owned()
 }

@@ -87,9 +87,14 @@ type Failed = (Place, Mistake);
 type Events<'a> = Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>;
 
 impl Tree<'_> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser may learn new events"
+    )]
     fn read(mut self, text: &str) -> Result<(Option<Node>, Vec<Failed>), Failed> {
         let mut options = Options::default();
         options.emit_unresolved_aliases = true;
+        options.emit_comments = false;
         let mut events = Parser::new_from_str_with_options(text, options);
         let mut root = None;
         loop {
@@ -98,11 +103,15 @@ impl Tree<'_> {
                 Event::StreamEnd => return Ok((root, self.found)),
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event if root.is_none() => root = Some(self.node(event, span, &mut events, 0)?),
-                _second => return Err((place(span.start), Mistake::SecondDocument)),
+                _ => return Err((place(span.start), Mistake::SecondDocument)),
             }
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser may learn new events"
+    )]
     fn node(
         &mut self,
         event: Event<'_>,
@@ -139,11 +148,11 @@ impl Tree<'_> {
     }
 
     fn no_value(&mut self, event: Event<'_>, place: Place) -> Result<Node, Failed> {
-        let Event::UnresolvedAlias(name) = event else {
+        let Event::UnresolvedAlias(_) = event else {
             let why = "a value is expected".to_owned();
             return Err((place, Mistake::Syntax { why }));
         };
-        let (text, as_what) = (self.word(place).unwrap_or(format!("*{name}")), "an alias");
+        let (text, as_what) = (self.word(place).unwrap_or_default(), "an alias");
         self.found
             .push((place, Mistake::Unquoted { text, as_what }));
         let value = Value::Spoilt;
@@ -156,7 +165,7 @@ impl Tree<'_> {
             return false;
         }
         let at = place(span.tag_start.unwrap_or(span.start));
-        let text = self.word(at).unwrap_or_else(|| tag.original());
+        let text = self.word(at).unwrap_or_default();
         self.found.push((
             at,
             Mistake::Unquoted {
@@ -184,7 +193,11 @@ impl Tree<'_> {
                 (Event::SequenceEnd, _) => return Ok(Value::List(list)),
                 (event, span) => {
                     let node = self.node(event, span, events, depth + 1)?;
-                    list.push(self.uncommented(node.place, node));
+                    let line = Place {
+                        column: 1,
+                        ..node.place
+                    };
+                    list.push(self.uncommented(line, node));
                 }
             }
         }
