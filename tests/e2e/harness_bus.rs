@@ -46,10 +46,10 @@ async fn a_frame_is_what_salt_writes() {
     let event = frame(Framing::Bare, "a/tag", &json!({"a": 1})).unwrap();
     assert_eq!(
         event,
-        b"\x82\xa4head\x80\xa4body\xc6\x00\x00\x00\x0aa/tag\n\n\x81\xa1a\x01"
+        b"\x82\xa4head\x80\xa4body\xc6\x00\x00\x00\x0ba/tag\n\n\x81\xa1a\x01"
     );
     let prefixed = frame(Framing::Prefixed, "a/tag", &json!({"a": 1})).unwrap();
-    assert_eq!(prefixed, [b"\x00\x00\x00\x1b", event.as_slice()].concat());
+    assert_eq!(prefixed, [b"\x00\x00\x00\x1c", event.as_slice()].concat());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 
 #[tokio::test]
 async fn a_real_job_is_seen_on_the_bus() {
-    let mut salt = Salt::start(&["web1"]).await.unwrap();
+    let salt = Salt::start(&["web1"]).await.unwrap();
     let mut bus = UnixStream::connect(salt.sock_dir().join(SOCKET))
         .await
         .unwrap();

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
-use mail_parser::MessageParser;
+use mail_parser::{MessageParser, PartType};
 use serde::{Deserialize, Serialize};
 
 use crate::process::Process;
@@ -158,9 +158,15 @@ fn read(envelope: &Path) -> anyhow::Result<Mail> {
         .context("a mail that no program can read")?;
     let subject = message.subject().unwrap_or_default().to_owned();
     let text = message.body_text(0).unwrap_or_default().into_owned();
-    let html = message.html_body.first().map_or(String::new(), |_| {
-        message.body_html(0).unwrap_or_default().into_owned()
+    // Where there is no HTML the parser offers the text instead; that is not what a reader of HTML gets.
+    let html = message.html_bodies().find_map(|part| {
+        if let PartType::Html(html) = &part.body {
+            Some(html.to_string())
+        } else {
+            None
+        }
     });
+    let html = html.unwrap_or_default();
     Ok(Mail {
         from,
         to,

@@ -2,7 +2,6 @@
 //! It does not know what the process is; it writes to a log, it runs, and it ends.
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -47,15 +46,8 @@ impl Process {
             .stderr(out)
             .process_group(0)
             .spawn();
-        let child = child.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => {
-                anyhow::anyhow!(
-                    "cannot start {name}: {:?}: not found",
-                    command.get_program()
-                )
-            }
-            _ => anyhow::Error::new(error).context(format!("cannot start {name}")),
-        })?;
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = child.with_context(|| format!("cannot start {name} ({program})"))?;
         let id = i32::try_from(child.id()).context("a process id beyond i32")?;
         let process = Self {
             name: name.to_owned(),

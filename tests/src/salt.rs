@@ -6,6 +6,7 @@ mod config;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -26,7 +27,7 @@ pub struct Salt {
     minions: BTreeMap<String, Option<Process>>,
     master: Option<Process>,
     programs: PathBuf,
-    commands: usize,
+    commands: AtomicUsize,
     scratch: Scratch,
 }
 
@@ -57,7 +58,7 @@ impl Salt {
             minions,
             master: None,
             programs,
-            commands: 0,
+            commands: AtomicUsize::new(0),
             scratch,
         };
         salt.start_master().await?;
@@ -124,7 +125,7 @@ impl Salt {
     ///
     /// # Errors
     /// When the command cannot be started or does not end.
-    pub async fn run(&mut self, arguments: &[&str]) -> anyhow::Result<Ran> {
+    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
         self.program("salt", &[&["--verbose"], arguments].concat())
             .await
     }
@@ -133,12 +134,9 @@ impl Salt {
     ///
     /// # Errors
     /// When the command cannot be started or does not end.
-    pub async fn program(&mut self, program: &str, arguments: &[&str]) -> anyhow::Result<Ran> {
-        self.commands += 1;
-        let log = self
-            .scratch
-            .path()
-            .join(format!("command-{}.out", self.commands));
+    pub async fn program(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Ran> {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        let log = self.scratch.path().join(format!("command-{number}.out"));
         let mut command = Command::new(self.programs.join(program));
         command.arg("-c").arg(self.master_config()).args(arguments);
         let mut process = Process::spawn(program, &mut command, &log)?;

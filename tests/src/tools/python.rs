@@ -28,7 +28,9 @@ impl Python {
     pub async fn make_venv(tool: &str, venv: &Path) -> anyhow::Result<Self> {
         let python = suitable()?;
         progress::at(tool, &format!("making a virtual environment with {python}"));
-        let log = venv.with_extension("log");
+        let mut log = venv.as_os_str().to_owned();
+        log.push(".log");
+        let log = PathBuf::from(log);
         let _from_before = std::fs::remove_file(&log);
         let mut command = Command::new(&python);
         command.args(["-m", "venv"]).arg(venv);
