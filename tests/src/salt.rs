@@ -110,13 +110,13 @@ impl Salt {
         self.answered().await
     }
 
-    /// Ends a minion: from now on it does not answer.
+    /// Ends a minion with `kill -9` (asked to end, it takes its time): from now on it does not answer.
     ///
     /// # Errors
-    /// When it does not end.
+    /// When it outlives that.
     pub async fn stop_minion(&mut self, id: &str) -> anyhow::Result<()> {
         match self.minions.get_mut(id).and_then(Option::take) {
-            Some(mut minion) => minion.terminate(GRACE).await.map(|_| ()),
+            Some(mut minion) => minion.kill_9().await,
             None => bail!("no minion `{id}` runs"),
         }
     }
