@@ -8,7 +8,9 @@
 //! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
 
 pub mod bus;
+
 pub mod demo;
+pub mod events;
 pub mod logs;
 pub mod mail;
 pub mod nats;
