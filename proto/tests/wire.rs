@@ -117,7 +117,7 @@ fn add_fields(value: &mut Value) {
                     && key == "said"
                 {
                     said.values_mut().for_each(add_fields);
-                } else if !free && !(key == "changes" && value.is_object()) {
+                } else if !(free || key == "changes" && value.is_object()) {
                     add_fields(value);
                 }
             }
