@@ -9,17 +9,20 @@ pub mod faults;
 
 pub mod findings;
 
+mod text;
+
 pub mod speak;
 
 mod fault_book;
+
+mod hints;
 
 mod settle;
 
 mod verify;
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{AckKind, Message};
@@ -31,12 +34,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::completion::{Beat, Due, Progress, Waits, Window, since};
 use self::fold::{Fold, Stored};
+use self::hints::{Announced, Hints};
 use self::settle::{Settled, Settlement};
 use crate::config::Config;
 use crate::nats::Nats;
 use crate::pull::{self, Durable};
 use crate::read_back::{self, Look};
 use crate::route::{self, Moment, Route};
+use crate::telemetry;
 
 /// Open jobs and checks worked on at once.
 const AT_ONCE: usize = 32;
@@ -89,25 +94,6 @@ struct Name {
     job: Token,
 }
 
-/// What a look costs less for knowing. All of it stands in JetStream too; forgetting it costs a few reads.
-#[derive(Debug, Default)]
-struct Hints {
-    /// Per open job: the last sequence and the routes that were due when it was last folded.
-    folded: Mutex<HashMap<Name, (u64, usize)>>,
-    /// Per open job: how many `new`s it had, and whom they expect.
-    expected: Mutex<HashMap<Name, (usize, Announced)>>,
-    /// How many messages `OPEN_JOBS` holds.
-    open_jobs: AtomicU64,
-}
-
-/// What a job's `new`s say, as far as a look needs it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Announced {
-    expected: Option<usize>,
-    batch: bool,
-    runner: bool,
-}
-
 struct Digester {
     nats: Nats,
     config: Arc<Config>,
@@ -139,10 +125,7 @@ async fn count(digester: Arc<Digester>, shutdown: CancellationToken) {
     let name = digester.nats.topology.open_jobs_name();
     while !shutdown.is_cancelled() {
         if let Ok(stream) = digester.nats.jetstream.get_stream(&name).await {
-            digester
-                .hints
-                .open_jobs
-                .store(stream.cached_info().state.messages, Ordering::Relaxed);
+            digester.hints.count(stream.cached_info().state.messages);
         }
         let _ = tokio::time::timeout(COUNT_EVERY, shutdown.cancelled()).await;
     }
@@ -172,12 +155,12 @@ impl Digester {
             Ok(Next::Done) => message.double_ack().await,
             Ok(Next::Back(after)) => message.ack_with(AckKind::Nak(Some(after))).await,
             Err(error) => {
-                tracing::warn!(salt.job = %name.job, error = &error as &dyn std::error::Error, "could not work on a job; trying again");
+                tracing::warn!(salt.job = %name.job, error = telemetry::chain(&error), "could not work on a job; trying again");
                 message.ack_with(AckKind::Nak(Some(AGAIN))).await
             }
         };
         if let Err(error) = answer {
-            tracing::debug!(salt.job = %name.job, error = &*error, "could not acknowledge an open job; it comes back");
+            tracing::debug!(salt.job = %name.job, error = telemetry::chain(&*error), "could not acknowledge an open job; it comes back");
         }
     }
 
@@ -239,7 +222,7 @@ impl Digester {
             last: at,
         };
         let due = self.due_routes(&counted, look.now);
-        if due == 0 || self.folded(name) == Some((last, due)) {
+        if due == 0 || self.hints.folded(name, (last, due)) {
             return Ok(Next::Back(self.delay(&counted, look.now)));
         }
         let fold = Fold::of(read_back::whole(&self.nats, &name.cluster, &name.job, 1, last).await?);
@@ -249,7 +232,7 @@ impl Digester {
         if self.finish_routes().all(ready) {
             return self.settle(&settlement, settled).await;
         }
-        self.remember(name, (last, due));
+        self.hints.remember(name, (last, due));
         Ok(Next::Back(self.delay(&exact, look.now)))
     }
 
@@ -308,13 +291,7 @@ impl Digester {
         if look.news == 0 {
             return Ok(Announced::default());
         }
-        let known = self
-            .hints
-            .expected
-            .lock()
-            .ok()
-            .and_then(|hints| hints.get(name).copied());
-        if let Some((_, announced)) = known.filter(|(news, _)| *news == look.news) {
+        if let Some(announced) = self.hints.announced(name, look.news) {
             return Ok(announced);
         }
         let news: Vec<Event> = read_back::news(&self.nats, &name.cluster, &name.job).await?;
@@ -330,9 +307,7 @@ impl Digester {
             }
         }
         announced.expected = (!minions.is_empty()).then_some(minions.len());
-        if let Ok(mut hints) = self.hints.expected.lock() {
-            hints.insert(name.clone(), (look.news, announced));
-        }
+        self.hints.learn(name, look.news, announced);
         Ok(announced)
     }
 
@@ -363,32 +338,13 @@ impl Digester {
         if silent < ACTIVE {
             return SOON;
         }
-        let spread = Duration::from_millis(self.hints.open_jobs.load(Ordering::Relaxed));
+        let spread = self.hints.spread();
         let waits = self.finish_routes().map(|route| match progress.expected {
             Some(_) => route.finish_after.saturating_sub(silent),
             None => self.config.quiet_after.saturating_sub(silent),
         });
         let next_due = waits.filter(|wait| !wait.is_zero()).min().unwrap_or(LATEST);
         spread.min(next_due).clamp(SOON, LATEST)
-    }
-
-    fn folded(&self, name: &Name) -> Option<(u64, usize)> {
-        self.hints.folded.lock().ok()?.get(name).copied()
-    }
-
-    fn remember(&self, name: &Name, folded: (u64, usize)) {
-        if let Ok(mut hints) = self.hints.folded.lock() {
-            hints.insert(name.clone(), folded);
-        }
-    }
-
-    fn forget(&self, name: &Name) {
-        if let Ok(mut hints) = self.hints.folded.lock() {
-            hints.remove(name);
-        }
-        if let Ok(mut hints) = self.hints.expected.lock() {
-            hints.remove(name);
-        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::outbox::{self, OutboxError};
 use crate::pull::{self, Durable};
 use crate::read_back::timestamp;
 use crate::route::{self, Route};
+use crate::telemetry;
 
 /// Events worked on at once.
 const AT_ONCE: usize = 32;
@@ -47,7 +48,7 @@ async fn take(nats: Nats, config: Arc<Config>, message: Message) {
         Ok(event) => match pass_on(&nats, &config, &message, &event).await {
             Ok(()) => AckKind::Ack,
             Err(error) => {
-                tracing::warn!(salt.jid = %event.jid, error = &error as &dyn std::error::Error, "could not pass an event on; trying again");
+                tracing::warn!(salt.jid = %event.jid, error = telemetry::chain(&error), "could not pass an event on; trying again");
                 AckKind::Nak(Some(AGAIN))
             }
         },
@@ -62,7 +63,7 @@ async fn take(nats: Nats, config: Arc<Config>, message: Message) {
     };
     if let Err(error) = message.ack_with(ack).await {
         tracing::debug!(
-            error = &*error,
+            error = telemetry::chain(&*error),
             "could not acknowledge an event; it comes back"
         );
     }

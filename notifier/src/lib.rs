@@ -100,7 +100,7 @@ async fn until_provisioned(
                 let text = error.to_string();
                 if said != text {
                     tracing::warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = telemetry::chain(&error),
                         "cannot provision yet; trying again"
                     );
                     said = text;

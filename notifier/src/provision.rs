@@ -59,7 +59,7 @@ pub async fn provision(
     routes: &[Route],
 ) -> Result<Provisioned, ProvisionError> {
     let mut done = Provisioned::default();
-    for stream in nats.topology.streams() {
+    for stream in nats.topology.streams(&nats.group) {
         ensure_stream(nats, stream, &mut done).await?;
     }
     ensure_intake(
@@ -89,30 +89,49 @@ async fn stream(nats: &Nats, name: &str) -> Result<Stream, ProvisionError> {
 
 async fn ensure_stream(
     nats: &Nats,
-    stream: Config,
+    wanted: Config,
     done: &mut Provisioned,
 ) -> Result<(), ProvisionError> {
-    let name = stream.name.clone();
+    let name = wanted.name.clone();
     match nats.jetstream.get_stream(&name).await {
-        Ok(existing) if as_wanted(&existing.cached_info().config, &stream) => done.kept += 1,
-        Ok(_) => {
+        Ok(existing) => {
+            let existing = &existing.cached_info().config;
+            let wanted = with_subjects_of(existing, wanted);
+            if as_wanted(existing, &wanted) {
+                done.kept += 1;
+                return Ok(());
+            }
             nats.jetstream
-                .update_stream(&stream)
+                .update_stream(&wanted)
                 .await
                 .map_err(error(&name))?;
             done.changed.push(name);
         }
-        Err(missing) if not_found(&missing) => match nats.jetstream.create_stream(stream).await {
+        Err(missing) if not_found(&missing) => match nats.jetstream.create_stream(wanted).await {
             Ok(_) => done.created.push(name),
-            // Another worker was quicker.
-            Err(taken) if matches!(taken.kind(), CreateStreamErrorKind::JetStream(e) if e.error_code().0 == 10058) => {
-                done.kept += 1
-            }
+            // Another worker was quicker; what it created is compared at the next start.
+            Err(taken) if is_taken(&taken) => done.kept += 1,
             Err(other) => return Err(error(&name)(other)),
         },
         Err(other) => return Err(error(&name)(other)),
     }
     Ok(())
+}
+
+/// Other groups' subjects stay.
+fn with_subjects_of(existing: &Config, mut wanted: Config) -> Config {
+    let all: BTreeSet<String> = existing
+        .subjects
+        .iter()
+        .chain(&wanted.subjects)
+        .cloned()
+        .collect();
+    wanted.subjects = all.into_iter().collect();
+    wanted
+}
+
+fn is_taken(error: &async_nats::jetstream::context::CreateStreamError) -> bool {
+    matches!(error.kind(), CreateStreamErrorKind::JetStream(e) if e.error_code().0 == 10058)
 }
 
 fn not_found(error: &async_nats::jetstream::context::GetStreamError) -> bool {
@@ -121,7 +140,14 @@ fn not_found(error: &async_nats::jetstream::context::GetStreamError) -> bool {
 
 /// Only what Pillarbox decides is compared: a person may have set limits, a placement or a description of their own.
 fn as_wanted(existing: &Config, wanted: &Config) -> bool {
-    existing.subjects == wanted.subjects
+    let subjects = |config: &Config| {
+        config
+            .subjects
+            .iter()
+            .cloned()
+            .collect::<BTreeSet<String>>()
+    };
+    subjects(existing) == subjects(wanted)
         && existing.num_replicas == wanted.num_replicas
         && existing.duplicate_window >= wanted.duplicate_window
         && existing.allow_atomic_publish == wanted.allow_atomic_publish

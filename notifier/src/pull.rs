@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::nats::Nats;
+use crate::telemetry;
 
 /// How long to wait before a consumer that could not be reached is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -42,14 +43,14 @@ where
             Ok(()) => away = false,
             Err(error) if away => tracing::debug!(
                 consumer = durable.name,
-                error = &*error,
+                error = telemetry::chain(&*error),
                 "still cannot take messages"
             ),
             Err(error) => {
                 away = true;
                 tracing::warn!(
                     consumer = durable.name,
-                    error = &*error,
+                    error = telemetry::chain(&*error),
                     "cannot take messages; trying again"
                 );
             }

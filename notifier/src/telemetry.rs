@@ -38,6 +38,20 @@ pub fn filter(written: &str) -> Result<EnvFilter, FilterError> {
     })
 }
 
+/// An error and everything under it, as one sentence of a log line: `cannot read JOBS: timed out`.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}"); // some libraries repeat their source in their own text
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// Sets up the logs of this process. Called once, by `main`.
 pub fn set_up(filter: EnvFilter) {
     if std::io::stderr().is_terminal() {

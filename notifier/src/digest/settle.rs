@@ -199,7 +199,7 @@ impl Digester {
             awaiting: settled.awaiting,
         };
         outbox::verify(&self.nats, &name.cluster, &name.job, &item).await?;
-        self.forget(name);
+        self.hints.forget(name);
         Ok(Next::Done)
     }
 }

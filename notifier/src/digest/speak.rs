@@ -70,7 +70,13 @@ fn results(view: &Fold) -> Vec<(MinionId, Taken)> {
         .missing()
         .into_iter()
         .map(|minion| (minion.clone(), Taken::Missing));
-    returned.chain(missing).collect()
+    // A failure that the same window has made good is still told ("failed at 03:00, clean since").
+    let failed = view
+        .all_returns()
+        .filter(|(_, returned)| returned.body.outcome == Outcome::Failed);
+    let failed = failed.map(|(minion, _)| (minion.clone(), Taken::Outcome(Outcome::Failed)));
+    let results: BTreeSet<(MinionId, Taken)> = returned.chain(missing).chain(failed).collect();
+    results.into_iter().collect()
 }
 
 /// `clean` is tried only of a whole job: one clean minion among others is counted, not told.
@@ -259,3 +265,6 @@ fn since_clean(view: &Fold, took: &BTreeSet<MinionId>, faults: &Faults) -> Vec<S
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
