@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
     );
     scratch.file("hook", "http://127.0.0.1:9/none")?;
     let config = format!(
-        "nats: {{ url: \"{}\", replicas: 3 }}\nreceivers:\n  - name: r\n    slack: {{ webhook_url_file: \"{}\" }}\nroutes:\n  - name: all\n    match: {{ outcome: [failed, missing] }}\n    receivers: r\n    finish_after: 1h\n",
+        "nats: {{ url: [{}], replicas: 3 }}\nreceivers:\n  - name: r\n    slack: {{ webhook_url_file: \"{}\" }}\nroutes:\n  - name: all\n    match: {{ outcome: [failed, missing] }}\n    receivers: r\n    finish_after: 1h\n",
         cluster.url(),
         scratch.path().join("hook").display(),
     );
