@@ -4,3 +4,5 @@
 pub mod matcher;
 
 pub mod route;
+
+pub mod render;
