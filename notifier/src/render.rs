@@ -2,7 +2,7 @@
 //! It sends nothing, keeps nothing and decides nothing: facts and the reader's zone in, a letter out.
 //!
 //! In the order a letter is made: `excerpt` makes untrusted text fit to show, `names`, `time`, `why`, `words` and
-//! `title` say one thing each, `next` says what can be pasted, `letter` puts them in order, [`slack`] and [`email`] lay it out.
+//! `title` say one thing each, `next` says what can be pasted, `section` tells a finding, `letter` puts all in order, [`slack`] and [`email`] lay it out.
 
 use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::Notification;
@@ -21,6 +21,8 @@ mod words;
 mod title;
 
 mod next;
+
+mod section;
 
 mod letter;
 

@@ -1,6 +1,8 @@
 //! Every digest in `digests/` rendered as its readers would get it, compared with `messages/`.
 //! It judges no wording: a person reads the diff. `UPDATE_EXPECT=1` rewrites.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;

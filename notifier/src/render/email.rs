@@ -4,9 +4,9 @@
 use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::Notification;
 
-use super::excerpt::{self, Room};
+use super::excerpt::Room;
 use super::html;
-use super::letter::{Letter, Section, plain};
+use super::letter::{Letter, Piece, Section, plain};
 use super::names;
 
 /// Gmail cuts HTML at about 102 KB.
@@ -79,11 +79,7 @@ pub fn mail(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Ma
 /// The letter with its excerpts cut, so that both parts say the same.
 fn shortened(letter: &Letter, room: Room, count: usize) -> Letter {
     let cut = |section: &Section| Section {
-        text: if section.keep_head {
-            excerpt::head(&section.text, room)
-        } else {
-            excerpt::tail(&section.text, room)
-        },
+        text: section.cut(room),
         ..section.clone()
     };
     Letter {
@@ -97,9 +93,10 @@ fn shortened(letter: &Letter, room: Room, count: usize) -> Letter {
 
 /// Who, with which command, when: the same rows in text and in HTML.
 pub(crate) fn rows(letter: &Letter) -> Vec<(&'static str, String)> {
-    let mut rows = vec![("run by", letter.origin.clone())];
+    let mut rows = vec![("who", letter.origin.clone())];
     rows.extend(letter.command.clone().map(|command| ("command", command)));
     rows.push(("when", letter.when.clone()));
+    rows.extend(letter.job.clone().map(|job| ("job", job)));
     rows
 }
 
@@ -129,15 +126,22 @@ fn text(letter: &Letter) -> String {
     if let Some(line) = not_shown(letter.more_findings, "more error") {
         text.push_str(&format!("\n{line}\n"));
     }
-    if !letter.missing.is_empty() {
-        text.push('\n');
-    }
-    for line in &letter.missing {
+    for (at, line) in missing_alone(letter).iter().enumerate() {
+        text.push_str(if at == 0 { "\n" } else { "" });
         text.push_str(&wrap(&plain(line), "", "  "));
     }
     text.push_str(&changes(letter));
     text.push_str(&ending(letter));
     text
+}
+
+/// Those who did not answer, where no table names them.
+pub(crate) fn missing_alone(letter: &Letter) -> &[Vec<Piece>] {
+    if letter.counts.is_empty() {
+        &letter.missing
+    } else {
+        &[]
+    }
 }
 
 /// The numbers as a sentence, where there is no table of them.
@@ -159,18 +163,21 @@ pub(crate) fn numbers_alone(letter: &Letter) -> Option<String> {
 
 fn tables(letter: &Letter) -> String {
     let mut text = String::new();
-    for count in &letter.counts {
-        let line = format!(
-            "  {:<14} {:>6}",
-            count.label,
-            names::number(count.number as usize)
-        );
-        let names = count
-            .names
-            .as_deref()
-            .map(|names| format!("   {names}"))
-            .unwrap_or_default();
-        text.push_str(&wrap(&format!("{line}{names}"), "", &" ".repeat(26)));
+    let numbers = letter
+        .counts
+        .iter()
+        .map(|count| names::number(count.number as usize));
+    let numbers: Vec<String> = numbers.collect();
+    let width = numbers
+        .iter()
+        .map(|number| number.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (count, number) in letter.counts.iter().zip(&numbers) {
+        let line = format!("  {:<14}  {number:>width$}   ", count.label);
+        let names = count.names.as_deref().unwrap_or_default();
+        let line = format!("{line}{names}");
+        text.push_str(&wrap(line.trim_end(), "", &" ".repeat(21 + width)));
     }
     if !letter.counts.is_empty() {
         text.push('\n');

@@ -1,7 +1,7 @@
 //! The HTML part of a mail: tables and inline CSS, readable in the oldest client and in the dark.
 //! It says nothing of its own: the words are the letter's, and no picture, script or link is fetched.
 
-use super::email::{not_shown, numbers_alone, rows};
+use super::email::{missing_alone, not_shown, numbers_alone, rows};
 use super::letter::{Letter, Piece, Section};
 use super::names;
 use super::words::Mark;
@@ -163,8 +163,7 @@ fn printed(text: &str) -> String {
 }
 
 fn missing(letter: &Letter) -> String {
-    let lines = letter
-        .missing
+    let lines = missing_alone(letter)
         .iter()
         .map(|line| format!("<div>{}</div>\n", pieces(line)));
     block(lines.collect())

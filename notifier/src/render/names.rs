@@ -13,10 +13,10 @@ const NAME_CHARS: usize = 60;
 /// `web[001-087], db1 and 79 more`: every name once, ranges folded.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let folded = fold(names);
-    let shown: Vec<&str> = folded
+    let shown: Vec<String> = folded
         .iter()
         .take(SHOWN)
-        .map(|(text, _)| text.as_str())
+        .map(|(text, _)| excerpt::line(text, NAME_CHARS))
         .collect();
     let rest: usize = folded.iter().skip(SHOWN).map(|(_, count)| count).sum();
     match rest {
@@ -39,9 +39,12 @@ fn split(name: &str) -> Option<(&str, &str, &str)> {
     Some((name.get(..start)?, digits, name.get(end..)?))
 }
 
+/// Numbers between the same two texts, in order: by value, and as written.
+type Row<'a> = BTreeMap<(u64, usize), &'a str>;
+
 /// Names in order, runs of three and more as one entry; each with the number of names it stands for.
 fn fold<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<(String, usize)> {
-    let mut rows: BTreeMap<(&str, &str), BTreeMap<(u64, usize), &str>> = BTreeMap::new();
+    let mut rows: BTreeMap<(&str, &str), Row<'_>> = BTreeMap::new();
     let mut plain: BTreeSet<&str> = BTreeSet::new();
     for name in names {
         match split(name).and_then(|(a, digits, z)| Some((a, digits, digits.parse().ok()?, z))) {
@@ -65,7 +68,7 @@ fn fold<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<(String, usize)> {
     folded.extend(
         plain
             .iter()
-            .map(|name| (*name, vec![(excerpt::line(name, NAME_CHARS), 1)])),
+            .map(|name| (*name, vec![((*name).to_owned(), 1)])),
     );
     folded.sort_by_key(|(sort, _)| *sort);
     folded
@@ -75,7 +78,7 @@ fn fold<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<(String, usize)> {
 }
 
 fn fold_row(before: &str, after: &str, row: &[(u64, &str)]) -> Vec<(String, usize)> {
-    let name = |middle: &str| excerpt::line(&format!("{before}{middle}{after}"), NAME_CHARS);
+    let name = |middle: &str| format!("{before}{middle}{after}");
     let mut entries = Vec::new();
     for run in row.chunk_by(|a, b| follows(*a, *b)) {
         match run {

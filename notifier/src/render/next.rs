@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use pillarbox_proto::digest::{Digest, Job};
-use pillarbox_proto::salt::{Target, command_line};
+use pillarbox_proto::digest::{About, Digest, Finding, Job};
+use pillarbox_proto::salt::{Fun, Target, command_line};
 use pillarbox_proto::subject::id;
 
 use super::title;
@@ -19,6 +19,9 @@ pub(crate) fn commands(digest: &Digest) -> Vec<String> {
     let job = &digest.job;
     let states = !job.runner && job.fun.names().iter().all(|fun| is_state_run(fun));
     let again = match Mark::of(digest) {
+        Mark::Failed if states && is_locked(digest) => {
+            running(&words::minions_of(&digest.failures))
+        }
         Mark::Failed if states => again(job, &words::minions_of(&digest.failures)),
         Mark::Would if states => as_typed(job),
         Mark::Failed | Mark::Missing | Mark::Changed | Mark::Would | Mark::Clean => None,
@@ -55,6 +58,25 @@ fn again(job: &Job, minions: &[&str]) -> Option<String> {
     pastable(command)
 }
 
+/// Another state run was in the way: in test mode too it would be.
+fn is_locked(digest: &Digest) -> bool {
+    let locked = |finding: &Finding| {
+        finding.about == About::Start && finding.comment.contains(" is running as PID ")
+    };
+    digest.failures.iter().all(locked)
+}
+
+/// What state run is in the way.
+fn running(minions: &[&str]) -> Option<String> {
+    let (target, kind) = list(minions)?;
+    pastable(command_line(
+        &target,
+        kind,
+        &Fun::One("state.running".to_owned()),
+        &[],
+    ))
+}
+
 /// What was announced, for real.
 fn as_typed(job: &Job) -> Option<String> {
     let (target, kind) = (job.target.as_ref()?, job.target_type.as_deref()?);
@@ -84,7 +106,10 @@ fn ask_missing(digest: &Digest) -> Option<String> {
     } else {
         "test.ping"
     };
-    let fun = pillarbox_proto::salt::Fun::One(fun.to_owned());
+    let fun = Fun::One(fun.to_owned());
+    if fun == digest.job.fun {
+        return None; // that is what they have just not answered
+    }
     pastable(command_line(&target, kind, &fun, &[]))
 }
 

@@ -10,8 +10,8 @@ use super::{names, time, why};
 
 /// Longest title, with its reason.
 const TITLE_CHARS: usize = 220;
-/// Of the 80 characters, those for what was run and for whom: the verdict must fit behind them.
-const RUN_CHARS: usize = 36;
+/// Of the 80 characters, those for what was run and on whom: the verdict must fit behind them.
+const RUN_ON_CHARS: usize = 54;
 const TARGET_CHARS: usize = 24;
 
 /// The title of a digest.
@@ -34,11 +34,25 @@ pub(crate) fn is_sole(digest: &Digest) -> bool {
 
 /// `state.apply nginx on roles:web`; of a job on one minion, that minion.
 fn run_on(digest: &Digest, run: &str) -> String {
-    let run = clip(run, RUN_CHARS);
     match whereabouts(digest) {
-        Some(place) => format!("{run} on {}", clip(&place, TARGET_CHARS)),
-        None => run,
+        Some(place) => {
+            let on = format!(" on {}", clip(&place, TARGET_CHARS));
+            format!(
+                "{}{on}",
+                short(run, RUN_ON_CHARS.saturating_sub(on.chars().count()))
+            )
+        }
+        None => short(run, RUN_ON_CHARS),
     }
+}
+
+/// A command cut short; a quote that was cut open is closed.
+fn short(run: &str, max: usize) -> String {
+    let mut cut = clip(run, max);
+    if cut.ends_with('…') && cut.matches('\'').count() % 2 == 1 {
+        cut.push('\'');
+    }
+    cut
 }
 
 fn whereabouts(digest: &Digest) -> Option<String> {
@@ -84,7 +98,7 @@ fn failed(digest: &Digest, zone: &TimeZone) -> String {
     let scope = scope(digest, digest.totals.failed.max(1), &minions);
     let starts = |finding: &Finding| finding.about == About::Start;
     let (run, verdict) = match still(&digest.failures) {
-        // What began when says more than which schedule it was: that is in the lines below.
+        // Since when says more than which schedule it was.
         Some(still) => (
             words::run(&digest.job),
             format!(" still failing{scope}{}", since(still, digest, zone)),
@@ -136,31 +150,33 @@ fn reason(digest: &Digest, failed: &[&str]) -> String {
     text
 }
 
-/// The oldest row, if every minion in every finding has one.
-fn still(findings: &[Finding]) -> Option<&Still> {
+/// The oldest row, and whether the others are as old; if every minion in every finding has one.
+fn still(findings: &[Finding]) -> Option<(&Still, bool)> {
     let standings = || findings.iter().flat_map(|finding| &finding.minions);
+    let rows = || standings().filter_map(|standing| standing.still.as_ref());
+    let oldest = rows().min_by_key(|still| &still.since)?;
     let all = standings().all(|standing| standing.still.is_some());
-    let oldest = standings().filter_map(|standing| standing.still.as_ref());
-    oldest.min_by_key(|still| &still.since).filter(|_| all)
+    all.then(|| (oldest, rows().all(|still| still.since == oldest.since)))
 }
 
 /// ` since Thu 19 Nov (81 runs)`
-fn since(still: &Still, digest: &Digest, zone: &TimeZone) -> String {
+fn since((still, alike): (&Still, bool), digest: &Digest, zone: &TimeZone) -> String {
     let started = time::moment(&digest.started, zone);
     let runs = names::plural(still.count as usize, "run");
+    let longest = if alike { " " } else { ", the longest " };
     match time::since(&still.since, started.as_ref(), zone) {
         // The day is enough here: the finding has the hour.
-        Some(at) => format!(
-            " since {} ({runs})",
-            at.rsplit_once(' ').map_or(at.as_str(), |(day, _)| day)
-        ),
-        None => format!(" ({runs})"),
+        Some(at) => {
+            let day = at.rsplit_once(' ').map_or(at.as_str(), |(day, _)| day);
+            format!("{longest}since {day} ({runs})")
+        }
+        None => format!("{longest}for {runs}"),
     }
 }
 
 fn missing(digest: &Digest) -> String {
     let run = run_on(digest, &words::run_scheduled(&digest.job));
-    let run_alone = clip(&words::run_scheduled(&digest.job), RUN_CHARS);
+    let run_alone = short(&words::run_scheduled(&digest.job), RUN_ON_CHARS);
     let minions: Vec<&str> = digest
         .missing
         .iter()

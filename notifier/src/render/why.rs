@@ -7,6 +7,8 @@ use super::excerpt;
 
 /// Longest reason in a title.
 const REASON_CHARS: usize = 160;
+/// Lines from the end among which an error is looked for.
+const TAIL: usize = 25;
 
 /// The reason of a failure on one line; empty if Salt gave none.
 pub(crate) fn why(finding: &Finding) -> String {
@@ -24,7 +26,7 @@ pub(crate) fn why(finding: &Finding) -> String {
         }
     };
     match (&finding.about, reason.is_empty()) {
-        (About::Report, true) => "Salt reports a failure, but no state failed".to_owned(),
+        (About::Report, true) => "Salt reports a failure, and no state failed".to_owned(),
         (About::Report | About::Start | About::State(_) | About::Function, _) => {
             excerpt::line(&reason, REASON_CHARS)
         }
@@ -37,7 +39,8 @@ pub(crate) fn is_bare_command(comment: &str) -> bool {
     comment.is_empty() || comment.starts_with("Command \"") && comment.ends_with("\" run")
 }
 
-/// The last line of an error that says something; for texts that go on with a manual, the first.
+/// The line of an error that says it: the last that calls itself one, else the last that says something;
+/// of texts that go on with a manual, the first.
 pub(crate) fn last_meaningful(text: &str) -> &str {
     let lines = || {
         text.lines()
@@ -48,9 +51,25 @@ pub(crate) fn last_meaningful(text: &str) -> &str {
     if let Some(first) = first.filter(|first| first.starts_with("Passed invalid arguments to ")) {
         return first;
     }
-    let last = lines().rfind(|line| !points_elsewhere(line)).or(first);
-    let last = last.unwrap_or_default();
+    let tail: Vec<&str> = lines().rev().take(TAIL).collect();
+    let named = tail
+        .iter()
+        .find(|line| names_an_error(line) && !points_elsewhere(line));
+    let last = named.or_else(|| tail.iter().find(|line| !points_elsewhere(line)));
+    let last = last.copied().or(first).unwrap_or_default();
     last.strip_prefix("- ").unwrap_or(last)
+}
+
+/// Lines that call themselves an error: `E: …`, `fatal: …`, `django.db.utils.IntegrityError: …`.
+fn names_an_error(line: &str) -> bool {
+    const OPENERS: [&str; 7] = [
+        "E: ", "ERROR", "Error", "error:", "FATAL", "fatal:", "CRITICAL",
+    ];
+    let line = line.strip_prefix("- ").unwrap_or(line);
+    let first = line.split(' ').next().unwrap_or_default();
+    OPENERS.iter().any(|opener| line.starts_with(opener))
+        || first.ends_with("Error:")
+        || first.ends_with("Exception:")
 }
 
 fn says_something(line: &str) -> bool {
@@ -59,12 +78,13 @@ fn says_something(line: &str) -> bool {
 
 /// Lines after the error that only say where to look.
 fn points_elsewhere(line: &str) -> bool {
-    const POINTERS: [&str; 6] = [
+    const POINTERS: [&str; 7] = [
         "See \"systemctl",
         "See 'systemctl",
         "See system logs",
         "Hint: Some lines were ellipsized",
         "For more information",
+        "E: Unable to fetch some archives",
         "Reason: '",
     ];
     POINTERS.iter().any(|pointer| line.starts_with(pointer))
@@ -192,6 +212,14 @@ mod tests {
         check(
             "Traceback:\n  File x\n    ^^^^\nValueError: boom\n",
             "ValueError: boom",
+        );
+        check(
+            "  Applying billing.0021...Traceback (most recent call last):\n    main()\ndjango.db.utils.IntegrityError: could not create unique index \"number_key\"\nDETAIL:  Key (number)=(2026-1187) is duplicated.",
+            "django.db.utils.IntegrityError: could not create unique index \"number_key\"",
+        );
+        check(
+            "retcode:\n    100\nstderr:\n    E: You don't have enough free space in /var/cache/apt/archives/.\nstdout:\n    Reading package lists...",
+            "E: You don't have enough free space in /var/cache/apt/archives/.",
         );
         check("", "");
         check("---\n", "");

@@ -7,6 +7,9 @@ use pillarbox_proto::salt::{Target, quote};
 use super::excerpt::{clip, line};
 use super::names;
 
+/// What is counted of those who did not answer.
+pub(crate) const MISSING: &str = "did not answer";
+
 /// How a job came out, for those it is told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
@@ -26,7 +29,7 @@ impl Mark {
     /// Of a digest: by its findings, which are those of the route, and where it has none by its totals.
     pub(crate) fn of(digest: &Digest) -> Mark {
         let totals = &digest.totals;
-        let changed = if digest.job.test && totals.changed == 0 {
+        let changed = if is_dry(digest) {
             Mark::Would
         } else {
             Mark::Changed
@@ -53,6 +56,17 @@ impl Mark {
         }
     }
 
+    /// The number that a title with this mark has.
+    pub(crate) fn counted(self) -> &'static str {
+        match self {
+            Mark::Failed => "failed",
+            Mark::Missing => MISSING,
+            Mark::Changed => "changed",
+            Mark::Would => "would change",
+            Mark::Clean => "clean",
+        }
+    }
+
     /// Slack's name of its circle, and the circle.
     pub(crate) fn circle(self) -> (&'static str, char) {
         match self {
@@ -63,6 +77,11 @@ impl Mark {
             Mark::Clean => ("large_green_circle", '🟢'),
         }
     }
+}
+
+/// Nothing was changed, since it ran in test mode: the job asked for it, or the minions are set so.
+pub(crate) fn is_dry(digest: &Digest) -> bool {
+    digest.totals.changed == 0 && (digest.job.test || digest.totals.pending > 0)
 }
 
 /// What was run, as its function's people call it: `state.apply nginx`, `orchestration deploy.rolling`, `runner cache.grains`.
@@ -83,7 +102,8 @@ pub(crate) fn run(job: &Job) -> String {
             )
         }
         (true, _) => format!("runner {fun}"),
-        (false, _) => fun.to_owned(),
+        (false, "") => "a function without a name".to_owned(),
+        (false, _) => line(fun, 200),
     };
     let words = std::iter::once(first).chain(args.map(quote_for_people));
     line(&words.collect::<Vec<_>>().join(" "), 400)
@@ -145,8 +165,9 @@ pub(crate) fn origin(job: &Job) -> String {
                 None => format!("{user} on {place}"),
             }
         }
+        _ if job.schedule.is_some() => format!("the minions' own schedule, heard by {place}"),
         _ if job.target.is_none() && !job.runner => {
-            format!("started by the minion itself, heard by {place}")
+            format!("the minion itself, heard by {place}")
         }
         _ => format!("by whom is not known, on {place}"),
     }
@@ -181,7 +202,7 @@ pub(crate) fn counts(digest: &Digest) -> Vec<Count> {
     };
     let all = [
         count("failed", totals.failed, names(&failed)),
-        count("did not answer", totals.missing, names(&missing)),
+        count(MISSING, totals.missing, names(&missing)),
         count("would change", totals.pending, None),
         count("changed", totals.changed, None),
         count("clean", totals.clean, None),
@@ -295,7 +316,7 @@ mod tests {
             cluster: "salt1".into(),
             ..job("test.ping", &[])
         };
-        assert_eq!(origin(&own), "started by the minion itself, heard by salt1");
+        assert_eq!(origin(&own), "the minion itself, heard by salt1");
     }
 
     #[test]
