@@ -33,7 +33,7 @@ impl Rows<'_> {
         }
     }
 
-    /// `since Thu 19 Nov 03:00 (81 runs)`; of rows that differ, the longest.
+    /// ` since Thu 19 Nov 03:00 (81 runs)`; of rows that differ, the longest.
     pub(crate) fn since(&self, rows: &[&Still]) -> String {
         let Some(oldest) = rows.iter().min_by_key(|still| &still.since) else {
             return String::new();
@@ -41,12 +41,12 @@ impl Rows<'_> {
         let longest = if rows.iter().all(|still| still.since == oldest.since) {
             ""
         } else {
-            "the longest "
+            ", the longest"
         };
         let runs = names::plural(oldest.count as usize, "run");
         match time::since(&oldest.since, self.started.as_ref(), self.zone) {
-            Some(at) => format!("{longest}since {at} ({runs})"),
-            None => format!("{longest}for {runs}"),
+            Some(at) => format!("{longest} since {at} ({runs})"),
+            None => format!("{longest} for {runs}"),
         }
     }
 
@@ -61,11 +61,11 @@ impl Rows<'_> {
             .collect();
         match (old.as_slice(), fresh.len()) {
             ([], _) => "new".to_owned(),
-            (_, 0) => format!("still so {}", self.since(&rows)),
+            (_, 0) => format!("still so{}", self.since(&rows)),
             (old, fresh) => {
                 let listed = names::list(old.iter().map(|standing| standing.minion.0.as_str()));
                 format!(
-                    "new on {}, still so on {listed} {}",
+                    "new on {}, still so on {listed}{}",
                     names::number(fresh),
                     self.since(&rows)
                 )
@@ -190,7 +190,7 @@ pub(crate) fn missing(missing: &[Missing], rows: &Rows<'_>) -> Vec<Vec<Piece>> {
         .iter()
         .filter_map(|missing| missing.standing.still.as_ref())
         .collect();
-    let long_since = format!(" · still missing {}", rows.since(&stills));
+    let long_since = format!(" · still missing{}", rows.since(&stills));
     let groups = [
         ("Did not answer: ", new, ""),
         ("Did not answer: ", long, long_since.as_str()),

@@ -127,19 +127,14 @@ fn text_units(value: &Value) -> usize {
     }
 }
 
+/// Numbers, who, when. A start says who before how many: that is its news.
 fn facts(letter: &Letter) -> String {
-    let mut facts = letter.numbers.clone();
-    let (who, when) = (letter.origin.clone(), letter.when.clone());
-    // A start says who before how many: it is the news.
-    facts.insert(
-        if letter.mark.is_some() {
-            facts.len()
-        } else {
-            0
-        },
-        who,
-    );
-    facts.push(when);
+    let (numbers, who) = (letter.numbers.clone(), vec![letter.origin.clone()]);
+    let mut facts = match letter.mark {
+        Some(_) => [numbers, who].concat(),
+        None => [who, numbers].concat(),
+    };
+    facts.push(letter.when.clone());
     facts.extend(letter.job.as_ref().map(|job| format!("job {job}")));
     facts.join(" · ")
 }

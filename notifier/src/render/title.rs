@@ -2,7 +2,7 @@
 //! It lists nothing beyond three names and explains nothing: the rest of the letter does.
 
 use jiff::tz::TimeZone;
-use pillarbox_proto::digest::{About, Digest, Finding, Missing, Standing, Still};
+use pillarbox_proto::digest::{About, Digest, Finding, Still};
 
 use super::excerpt::clip;
 use super::words::{self, Mark};
@@ -18,6 +18,7 @@ const TARGET_CHARS: usize = 24;
 pub(crate) fn title(digest: &Digest, zone: &TimeZone) -> String {
     let title = match Mark::of(digest) {
         Mark::Failed => failed(digest, zone),
+        Mark::Missing if words::is_unheard(digest) => unheard(digest),
         Mark::Missing => missing(digest),
         Mark::Changed => changed(digest, "changed", digest.totals.changed),
         Mark::Would => changed(digest, "would change", digest.totals.pending),
@@ -138,7 +139,8 @@ fn reason(digest: &Digest, failed: &[&str]) -> String {
     } else {
         format!(": {why}")
     };
-    if first.minions.len() < failed.len() {
+    let failed = failed.len().max(digest.totals.failed as usize);
+    if first.minions.len() < failed && !is_sole(digest) {
         text.push_str(&format!(" (on {})", names::number(first.minions.len())));
     }
     if !others.is_empty() {
@@ -174,56 +176,48 @@ fn since((still, alike): (&Still, bool), digest: &Digest, zone: &TimeZone) -> St
     }
 }
 
-fn missing(digest: &Digest) -> String {
+fn unheard(digest: &Digest) -> String {
     let run = run_on(digest, &words::run_scheduled(&digest.job));
-    let run_alone = short(&words::run_scheduled(&digest.job), RUN_ON_CHARS);
-    let minions: Vec<&str> = digest
+    match digest.totals.expected {
+        Some(0) => format!("{run}: no minion matched"),
+        Some(_) | None => format!("{run}: nothing heard so far"),
+    }
+}
+
+fn missing(digest: &Digest) -> String {
+    let whole = words::run_scheduled(&digest.job);
+    let of_these = digest
         .missing
         .iter()
-        .map(
-            |Missing {
-                 standing: Standing { minion, .. },
-                 ..
-             }| minion.0.as_str(),
-        )
-        .collect();
-    let listed = names::list(minions.iter().copied());
-    let (count, total) = (
-        digest.totals.missing.max(1),
-        digest.totals.expected.unwrap_or(0),
-    );
-    let running = !minions.is_empty() && digest.missing.iter().all(|missing| missing.running);
-    let verdict = if running {
-        "not answered yet"
+        .map(|missing| missing.standing.minion.0.as_str());
+    let (told, listed) = (digest.missing.len(), names::list(of_these));
+    let missing = told.max(digest.totals.missing as usize);
+    let running = told > 0 && digest.missing.iter().all(|missing| missing.running);
+    let run = if is_sole(digest) && told == 1 {
+        short(&whole, RUN_ON_CHARS) // the minion's name follows
     } else {
-        "did not answer"
+        run_on(digest, &whole)
     };
-    match minions.as_slice() {
-        [only] if is_sole(digest) || count == 1 => {
-            let run = if is_sole(digest) { run_alone } else { run };
-            let said = if running {
-                "still runs it, no answer yet"
-            } else {
-                "did not answer"
-            };
-            format!("{run}: {} {said}", names::list([*only]))
+    if told == 1 && missing == 1 {
+        let said = if running {
+            "still runs it, no answer yet"
+        } else {
+            "did not answer"
+        };
+        return format!("{run}: {listed} {said}");
+    }
+    let count = names::number(missing);
+    let verdict = match digest.totals.expected {
+        Some(expected) if expected as usize == missing && !running => {
+            format!("none of {count} answered")
         }
-        [] => format!(
-            "{run}: {} {} did not answer",
-            names::number(count as usize),
-            of(digest)
-        ),
-        _ if count == total => format!("{run}: none of {total} answered: {listed}"),
-        _ if running => format!(
-            "{run}: {} {} have {verdict}: {listed}",
-            names::number(count as usize),
-            of(digest)
-        ),
-        _ => format!(
-            "{run}: {} {} {verdict}: {listed}",
-            names::number(count as usize),
-            of(digest)
-        ),
+        _ if running => format!("{count} {} have not answered yet", of(digest)),
+        _ => format!("{count} {} did not answer", of(digest)),
+    };
+    match told {
+        0 => format!("{run}: {verdict}"),
+        _ if told < missing => format!("{run}: {verdict}, among them {listed}"),
+        _ => format!("{run}: {verdict}: {listed}"),
     }
 }
 
@@ -255,26 +249,28 @@ fn changed(digest: &Digest, verb: &str, count: u32) -> String {
 }
 
 fn clean(digest: &Digest) -> String {
-    let run = run_on(digest, &words::run_scheduled(&digest.job));
-    let states = digest
-        .job
-        .fun
-        .names()
-        .iter()
-        .all(|fun| fun.starts_with("state."));
+    let (job, totals) = (&digest.job, &digest.totals);
+    let run = run_on(digest, &words::run_scheduled(job));
+    let states = !job.runner && job.fun.names().iter().all(|fun| fun.starts_with("state."));
     let verdict = if states { "is clean" } else { "succeeded" };
-    if is_sole(digest) {
-        return format!("{run} {verdict}");
+    let count = names::number(totals.clean as usize);
+    match totals.expected {
+        _ if is_sole(digest) => format!("{run} {verdict}"),
+        Some(expected) if expected == totals.clean => format!("{run} {verdict} on all {count}"),
+        _ => format!("{run} {verdict} on {count} {}", of(digest)),
     }
-    let all = digest.totals.expected == Some(digest.totals.clean);
-    let of = if all {
-        format!("all {}", names::number(digest.totals.clean as usize))
-    } else {
-        format!(
-            "{} {}",
-            names::number(digest.totals.clean as usize),
-            of(digest)
-        )
-    };
-    format!("{run} {verdict} on {of}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_quote_is_closed() {
+        assert_eq!(
+            short("cmd.run 'systemctl restart nginx'", 20),
+            "cmd.run 'systemctl…'"
+        );
+        assert_eq!(short("cmd.run 'id'", 20), "cmd.run 'id'");
+    }
 }

@@ -41,6 +41,7 @@ impl Mark {
             _ if totals.failed > 0 => Mark::Failed,
             _ if totals.missing > 0 => Mark::Missing,
             _ if totals.changed > 0 || totals.pending > 0 => changed,
+            _ if is_unheard(digest) => Mark::Missing,
             _ => Mark::Clean,
         }
     }
@@ -77,6 +78,11 @@ impl Mark {
             Mark::Clean => ("large_green_circle", '🟢'),
         }
     }
+}
+
+/// No minion said anything, and none was named as missing: nothing matched, or nothing has come yet.
+pub(crate) fn is_unheard(digest: &Digest) -> bool {
+    digest.totals.returned == 0 && digest.totals.missing == 0 && !digest.job.runner
 }
 
 /// Nothing was changed, since it ran in test mode: the job asked for it, or the minions are set so.

@@ -60,15 +60,9 @@ pub(super) fn all(letter: &Letter, depth: &Depth) -> Vec<Value> {
         rich(vec![section(headline(letter, depth))]),
         context(&cut(&facts(letter))),
     ];
-    if !letter.first.is_empty() {
-        let lines = letter
-            .first
-            .iter()
-            .map(|line| vec![Piece::Strong(cut(line))]);
-        blocks.push(rich(
-            lines.map(|line| section(pieces(&line, depth))).collect(),
-        ));
-    }
+    let strong = |text: &String| vec![Piece::Strong(text.clone())];
+    let first: Vec<Vec<Piece>> = letter.first.iter().map(strong).collect();
+    blocks.extend(several(&first, depth));
     for finding in letter.findings.iter().take(depth.findings) {
         blocks.push(finding_block(finding, depth));
     }
@@ -79,9 +73,7 @@ pub(super) fn all(letter: &Letter, depth: &Depth) -> Vec<Value> {
             names::plural(more, "more error")
         )));
     }
-    if !letter.missing.is_empty() {
-        blocks.push(rich(lines(&letter.missing, depth)));
-    }
+    blocks.extend(several(&letter.missing, depth));
     if !letter.changes.is_empty() {
         blocks.push(rich(changes(letter, depth)));
     }
@@ -93,9 +85,7 @@ pub(super) fn all(letter: &Letter, depth: &Depth) -> Vec<Value> {
     let commands: Vec<Vec<Piece>> = whole
         .map(|command| vec![Piece::Code(command.clone())])
         .collect();
-    if !commands.is_empty() {
-        blocks.push(rich(lines(&commands, depth)));
-    }
+    blocks.extend(several(&commands, depth));
     for note in &letter.notes {
         blocks.push(context(&cut(note)));
     }
@@ -164,8 +154,8 @@ fn changes(letter: &Letter, depth: &Depth) -> Vec<Value> {
     elements
 }
 
-/// Several lines, one section: sections of their own would stand apart.
-fn lines(lines: &[Vec<Piece>], depth: &Depth) -> Vec<Value> {
+/// Several lines in one section: sections of their own would stand apart. No lines, no block.
+fn several(lines: &[Vec<Piece>], depth: &Depth) -> Option<Value> {
     let mut elements = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         if at > 0 {
@@ -173,7 +163,7 @@ fn lines(lines: &[Vec<Piece>], depth: &Depth) -> Vec<Value> {
         }
         elements.extend(pieces(line, depth));
     }
-    vec![section(elements)]
+    (!elements.is_empty()).then(|| rich(vec![section(elements)]))
 }
 
 fn pieces(pieces: &[Piece], depth: &Depth) -> Vec<Value> {
