@@ -111,3 +111,4 @@ async fn until_provisioned(
     }
     None
 }
+pub mod render;
