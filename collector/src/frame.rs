@@ -201,12 +201,17 @@ fn next_value(frame: &Bytes, at: &mut usize) -> Option<Bytes> {
 
 /// What a text or some bytes hold.
 fn content(value: &Bytes) -> Option<Bytes> {
-    let head = match Marker::from_u8(*value.first()?) {
-        Marker::FixStr(_) => 1,
-        Marker::Str8 | Marker::Bin8 => 2,
-        Marker::Str16 | Marker::Bin16 => 3,
-        Marker::Str32 | Marker::Bin32 => 5,
-        _ => return None,
+    let marker = Marker::from_u8(*value.first()?);
+    let head = if matches!(marker, Marker::FixStr(_)) {
+        1
+    } else if matches!(marker, Marker::Str8 | Marker::Bin8) {
+        2
+    } else if matches!(marker, Marker::Str16 | Marker::Bin16) {
+        3
+    } else if matches!(marker, Marker::Str32 | Marker::Bin32) {
+        5
+    } else {
+        return None;
     };
     Some(value.slice(head..))
 }

@@ -198,8 +198,8 @@ impl<'h> Heard<'h> {
             trimmed: what_was_left_out(&budgets, &payload),
         };
         match tag {
-            Tag::JobNew { .. } | Tag::RunNew { .. } => heard.new(payload, false),
-            Tag::BatchNew { .. } => heard.new(payload, true),
+            Tag::JobNew { .. } | Tag::RunNew { .. } => heard.published(payload, false),
+            Tag::BatchNew { .. } => heard.published(payload, true),
             Tag::JobRet { minion, .. } => heard.ret(minion, payload),
             Tag::RunRet { .. } => heard.runner_ret(payload),
             Tag::BatchComplete { .. } => heard.end(payload),
@@ -207,7 +207,7 @@ impl<'h> Heard<'h> {
         }
     }
 
-    fn new(mut self, mut payload: Payload<'_>, batch: bool) -> Result<Reading, ReadError> {
+    fn published(mut self, mut payload: Payload<'_>, batch: bool) -> Result<Reading, ReadError> {
         let (mut args, minions) = if batch {
             (payload.batch.arg.take(), payload.batch.minions.take())
         } else {

@@ -89,15 +89,16 @@ impl Redactor {
             Json::String(text) => *text = self.text(std::mem::take(text)),
             Json::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
             Json::Object(pairs) => {
-                for (key, value) in pairs {
+                for (key, mut value) in std::mem::take(pairs) {
                     let empty = matches!(value, Json::Null | Json::Bool(_));
                     let empty = empty || value.as_str().is_some_and(is_no_secret);
-                    if names_a_secret(key) && !empty {
-                        *value = REDACTED.into();
+                    if names_a_secret(&key) && !empty {
+                        value = REDACTED.into();
                         self.taken = self.taken.saturating_add(1);
                     } else {
-                        self.json(value);
+                        self.json(&mut value);
                     }
+                    pairs.insert(self.text(key), value); // an orchestration's keys hold commands
                 }
             }
             Json::Null | Json::Bool(_) | Json::Number(_) => {}
@@ -134,14 +135,14 @@ fn names_a_secret(name: &str) -> bool {
         return false;
     }
     let name: String = name.to_ascii_lowercase().replace(['-', '.'], "_");
-    let is_or_ends = |secret: &&str| {
-        name.strip_suffix(*secret).is_some_and(|before| {
+    let is_or_ends = |secret: &str| {
+        name.strip_suffix(secret).is_some_and(|before| {
             before.is_empty()
                 || before.ends_with('_')
                 || (secret.len() > 5 && !before.contains(' '))
         })
     };
-    SECRET_NAMES.iter().any(|secret| is_or_ends(&secret))
+    SECRET_NAMES.iter().any(|secret| is_or_ends(secret))
 }
 
 /// What may stand after a secret's name without being one.
@@ -159,7 +160,10 @@ fn replace(found: &Captures<'_>, is_secret: fn(&str, &str) -> bool, taken: &mut 
     };
     let unchanged = whole.as_str().to_owned();
     let bare = secret.as_str().trim_matches(['"', '\'']);
-    let variable = bare.starts_with('$') && !bare.contains(['.', '/']) || bare.starts_with("{{");
+    let variable = bare
+        .strip_prefix('$')
+        .is_some_and(|name| !name.contains('$'))
+        || bare.starts_with("{{");
     if is_no_secret(bare) || variable || bare.contains(REDACTED) || !is_secret(whole.as_str(), bare)
     {
         return unchanged;
@@ -190,7 +194,10 @@ mod tests {
                 let (text, taken) = redacted(text);
                 assert_eq!(
                     (text.as_str(), taken),
-                    (*expect, expect.matches(REDACTED).count() as u32),
+                    (
+                        *expect,
+                        u32::try_from(expect.matches(REDACTED).count()).unwrap()
+                    ),
                     "{}",
                     rule.name
                 );
@@ -248,13 +255,15 @@ mod tests {
         let mut changes = serde_json::json!({
             "alice": {"passwd": {"old": "x", "new": "y"}, "uid": 7, "password": "XXX"},
             "list": [{"token": "t"}, {"token": null}, "AKIAIOSFODNN7EXAMPLE"],
+            "cmd_|-a_|-mysql -phunter2 x_|-run": {},
         });
         redactor.json(&mut changes);
         let expect = serde_json::json!({
             "alice": {"passwd": "<redacted>", "uid": 7, "password": "<redacted>"},
             "list": [{"token": "<redacted>"}, {"token": null}, "<redacted>"],
+            "cmd_|-a_|-mysql -p<redacted> x_|-run": {},
         });
-        assert_eq!((changes, redactor.taken()), (expect, 4));
+        assert_eq!((changes, redactor.taken()), (expect, 5));
     }
 
     #[test]

@@ -89,11 +89,11 @@ pub(super) fn ids_of(ids: Option<&Value<'_>>) -> Vec<MinionId> {
 }
 
 pub(super) fn target_of(target: Option<&Value<'_>>) -> Option<Target> {
-    match target? {
-        Value::Nil => None,
-        Value::List(ids) => Some(Target::Minions(ids.iter().map(word).collect())),
-        value => Some(Target::Expression(word(value))),
-    }
+    let target = target.filter(|target| **target != Value::Nil)?;
+    Some(match target.as_list() {
+        Some(ids) => Target::Minions(ids.iter().map(word).collect()),
+        None => Target::Expression(word(target)),
+    })
 }
 
 pub(super) fn retcode_of(code: Option<&Value<'_>>) -> Option<PerFunction<i64>> {
@@ -106,33 +106,35 @@ pub(super) fn success_of(success: Option<&Value<'_>>) -> Option<PerFunction<bool
 }
 
 /// One value, or one for each function; of far too many only the worst.
-fn per_function<T: Default>(
+fn per_function<T>(
     value: &Value<'_>,
     one: impl Fn(&Value<'_>) -> Option<T>,
     is_bad: impl Fn(&T) -> bool,
 ) -> Option<PerFunction<T>> {
-    match value {
-        Value::Map(pairs) => {
-            let named = pairs
-                .iter()
-                .map(|(fun, value)| (fun.clone().into_owned(), one(value)));
-            let by_name: BTreeMap<String, T> = named
-                .filter_map(|(fun, value)| Some((fun, value?)))
-                .collect();
-            let size: usize = by_name.keys().map(String::len).sum();
-            if by_name.len() > MAX_FUNS || size > MAX_FUN {
-                return by_name.into_values().find(is_bad).map(PerFunction::One);
-            }
-            Some(PerFunction::ByName(by_name))
+    if let Value::Map(pairs) = value {
+        let named = pairs
+            .iter()
+            .map(|(fun, value)| (fun.clone().into_owned(), one(value)));
+        let by_name: BTreeMap<String, T> = named
+            .filter_map(|(fun, value)| Some((fun, value?)))
+            .collect();
+        let size: usize = by_name.keys().map(String::len).sum();
+        if by_name.len() > MAX_FUNS || size > MAX_FUN {
+            return by_name.into_values().find(is_bad).map(PerFunction::One);
         }
-        Value::List(items) if items.len() > MAX_FUNS => items
+        return Some(PerFunction::ByName(by_name));
+    }
+    let Some(items) = value.as_list() else {
+        return one(value).map(PerFunction::One);
+    };
+    if items.len() > MAX_FUNS {
+        return items
             .iter()
             .filter_map(one)
             .find(is_bad)
-            .map(PerFunction::One),
-        Value::List(items) => Some(PerFunction::InOrder(items.iter().filter_map(one).collect())),
-        value => one(value).map(PerFunction::One),
+            .map(PerFunction::One);
     }
+    Some(PerFunction::InOrder(items.iter().filter_map(one).collect()))
 }
 
 #[cfg(test)]

@@ -187,11 +187,11 @@ impl State<'_> {
 
 /// A field that should be a text; a list of them joined.
 fn text(value: Option<&Value<'_>>, between: &str) -> Option<String> {
-    match value? {
-        Value::Nil => None,
-        Value::List(items) => Some(items.iter().map(word).collect::<Vec<_>>().join(between)),
-        value => Some(word(value)),
-    }
+    let value = value.filter(|value| **value != Value::Nil)?;
+    Some(match value.as_list() {
+        Some(items) => items.iter().map(word).collect::<Vec<_>>().join(between),
+        None => word(value),
+    })
 }
 
 /// A diff and a command's output have their own fields; a process id tells nobody anything.

@@ -24,15 +24,17 @@ pub(crate) enum Value<'de> {
 
 impl<'de> Value<'de> {
     pub(crate) fn as_text(&self) -> Option<&str> {
-        match self {
-            Value::Text(text) => Some(text),
-            Value::Nil
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Float(_)
-            | Value::List(_)
-            | Value::Map(_) => None,
+        if let Value::Text(text) = self {
+            return Some(text);
         }
+        None
+    }
+
+    pub(crate) fn as_list(&self) -> Option<&[Value<'de>]> {
+        if let Value::List(items) = self {
+            return Some(items);
+        }
+        None
     }
 
     /// Python's truth: empty and zero are false.
@@ -62,15 +64,10 @@ impl<'de> Value<'de> {
 
     /// The value of a key, if this is a map that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Value<'de>> {
-        match self {
-            Value::Map(pairs) => pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v),
-            Value::Nil
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Float(_)
-            | Value::Text(_)
-            | Value::List(_) => None,
-        }
+        let Value::Map(pairs) = self else {
+            return None;
+        };
+        pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v)
     }
 }
 
@@ -221,10 +218,12 @@ impl<'de> Read<'de> for Tree<'_> {
     type Out = Value<'de>;
 
     fn scalar(self, value: Value<'de>) -> Value<'de> {
-        match value {
-            Value::Text(Cow::Owned(text)) if !self.0.spend(text.len()) => Value::Nil,
-            value => value,
+        if let Value::Text(Cow::Owned(text)) = &value
+            && !self.0.spend(text.len())
+        {
+            return Value::Nil;
         }
+        value
     }
 
     fn list<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
@@ -265,10 +264,11 @@ impl<'de> Read<'de> for Key<'_> {
     type Out = Cow<'de, str>;
 
     fn scalar(self, value: Value<'de>) -> Cow<'de, str> {
-        match Tree(self.0).scalar(value) {
-            Value::Text(text) => text,
-            other => super::words::word(&other).into(),
+        let value = Tree(self.0).scalar(value);
+        if let Value::Text(text) = value {
+            return text;
         }
+        super::words::word(&value).into()
     }
     fn list<A: SeqAccess<'de>>(self, items: A) -> Result<Cow<'de, str>, A::Error> {
         Ok(super::words::word(&Tree(self.0).list(items)?).into())

@@ -12,24 +12,24 @@ const KWARG_MARK: &str = "__kwarg__";
 /// The words of `arg` or `fun_args`. A runner's keyword arguments carry no mark; several functions have a list each, and a
 /// comma stands between them as on the command line.
 pub(crate) fn words(args: &Value<'_>, runner: bool, several: bool) -> Vec<String> {
-    let Value::List(args) = args else {
-        return match args {
-            Value::Nil => Vec::new(),
-            other => vec![word(other)],
-        };
+    let Some(args) = args.as_list() else {
+        return Some(args)
+            .filter(|args| **args != Value::Nil)
+            .map(word)
+            .into_iter()
+            .collect();
     };
     let mut words = Vec::new();
     for (n, arg) in args.iter().enumerate() {
-        match arg {
-            Value::List(items) if several => {
-                if n > 0 {
-                    words.push(",".to_owned());
-                }
-                for item in items {
-                    push(&mut words, item, runner);
-                }
-            }
-            arg => push(&mut words, arg, runner),
+        let Some(items) = arg.as_list().filter(|_| several) else {
+            push(&mut words, arg, runner);
+            continue;
+        };
+        if n > 0 {
+            words.push(",".to_owned());
+        }
+        for item in items {
+            push(&mut words, item, runner);
         }
     }
     if words.iter().all(|word| word == ",") {
@@ -39,12 +39,13 @@ pub(crate) fn words(args: &Value<'_>, runner: bool, several: bool) -> Vec<String
 }
 
 fn push(words: &mut Vec<String>, arg: &Value<'_>, runner: bool) {
-    match arg {
-        Value::Map(pairs) if runner || arg.get(KWARG_MARK).is_some_and(Value::truthy) => {
-            words.extend(keywords(pairs));
-        }
-        arg => words.push(word(arg)),
+    if let Value::Map(pairs) = arg
+        && (runner || arg.get(KWARG_MARK).is_some_and(Value::truthy))
+    {
+        words.extend(keywords(pairs));
+        return;
     }
+    words.push(word(arg));
 }
 
 /// `key=value`, in their order, without what Salt adds for itself.
