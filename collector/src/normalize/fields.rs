@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use pillarbox_proto::salt::{Fun, Jid, MinionId, PerFunction, Target};
 
 use super::ReadError;
+use super::bound::keep_first;
 use super::value::{VALUE_TRIMMED, Value};
 use super::words::word;
 use crate::tag::Tag;
@@ -14,6 +15,8 @@ use crate::tag::Tag;
 const MAX_JID: usize = 256;
 const MAX_MINION: usize = 1024;
 const MAX_FUN: usize = 16 * 1024;
+/// Longest other name.
+const MAX_NAME: usize = 4 * 1024;
 /// Functions in one call.
 const MAX_FUNS: usize = 1000;
 
@@ -39,6 +42,15 @@ fn limited(what: &'static str, text: &str, max: usize) -> Result<String, ReadErr
         return Err(ReadError::TooLong(what, text.len()));
     }
     Ok(text.to_owned())
+}
+
+/// A name: a user, a schedule, a target type. None where it is empty; one beyond all reason is cut.
+pub(super) fn name_of(name: Option<&Value<'_>>) -> Option<String> {
+    let name = name.filter(|name| name.truthy())?;
+    match name.as_text() {
+        Some(text) if text.len() > MAX_NAME => Some(keep_first(text, MAX_NAME)),
+        _ => Some(word(name)).filter(|name| name.len() <= MAX_NAME),
+    }
 }
 
 /// The function or functions; of a runner without the leading `runner.`.
