@@ -25,6 +25,8 @@ pub mod intake;
 
 pub mod digest;
 
+pub mod render;
+
 pub mod receiver;
 
 use std::sync::Arc;
@@ -111,4 +113,3 @@ async fn until_provisioned(
     }
     None
 }
-pub mod render;
