@@ -40,6 +40,7 @@ pub fn parts(event: Event) -> Vec<Event> {
     let What::New(new) = &event.what else {
         return vec![event];
     };
+    let total = new.of();
     let longest = new.minions.len().max(new.missing.len());
     if longest <= PART {
         return vec![event];
@@ -53,6 +54,7 @@ pub fn parts(event: Event) -> Vec<Event> {
             new.minions = chunk(&new.minions, index);
             new.missing = chunk(&new.missing, index);
             new.part = Some((n, of));
+            new.total = Some(total);
             Event {
                 id: format!("{}/{n}", event.id),
                 what: What::New(new),

@@ -106,6 +106,7 @@ impl<'h> Heard<'h> {
             minions,
             batch,
             part: None,
+            total: None,
         };
         let job = self.job(None);
         Ok(self.reading(id, job, What::New(new)))

@@ -1,7 +1,7 @@
 //! A return judged, and told without secrets: numbers, failures, changes, errors.
 //! The judge itself is `outcome`, the shapes of secrets are `redact`'s.
 
-use pillarbox_proto::event::{JobReturn, Outcome};
+use pillarbox_proto::event::{JobReturn, Outcome, SlowState};
 use pillarbox_proto::highstate::StateReturn;
 use pillarbox_proto::salt::{MinionId, PerFunction};
 
@@ -45,6 +45,7 @@ impl Heard<'_> {
             Shape::Map | Shape::ListOrText | Shape::Other => None,
         };
         let errors = self.errors(&verdict, &returned, retcode.as_ref());
+        let slowest = self.slow(returned.slowest);
         let (failed, changed): (Vec<State<'_>>, Vec<_>) =
             returned.states.into_iter().partition(State::failed);
         JobReturn {
@@ -59,6 +60,7 @@ impl Heard<'_> {
             summary,
             failures: self.told(failed),
             changes: self.told(changed),
+            slowest,
             errors,
             reporting_problem: verdict.reporting_problem,
             run: told.run,
@@ -85,6 +87,15 @@ impl Heard<'_> {
             .into_iter()
             .map(|state| self.redacted(state.told()))
             .collect()
+    }
+
+    fn slow(&mut self, mut slowest: Vec<SlowState>) -> Vec<SlowState> {
+        for state in &mut slowest {
+            for text in [&mut state.id, &mut state.name] {
+                *text = self.text(std::mem::take(text), bound::keep_first);
+            }
+        }
+        slowest
     }
 
     /// A state without secrets. Its id and name are texts too: a command is its own name.

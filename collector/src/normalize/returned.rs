@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use pillarbox_proto::event::SlowState;
 use pillarbox_proto::highstate::Summary;
 use serde::de::{MapAccess, SeqAccess};
 
@@ -19,6 +20,8 @@ pub(crate) struct Returned<'de> {
     pub(crate) shape: Shape,
     /// States that failed, changed something, or would: in the order they ran.
     pub(crate) states: Vec<State<'de>>,
+    /// The states that took longest, slowest first.
+    pub(crate) slowest: Vec<SlowState>,
     /// What else may have to be said, in one piece or by key.
     pub(crate) said: Said<'de>,
 }
@@ -37,6 +40,7 @@ impl Default for Returned<'_> {
         Returned {
             shape: Shape::Other,
             states: Vec::new(),
+            slowest: Vec::new(),
             said: Said::Whole(Value::Nil),
         }
     }
@@ -66,6 +70,22 @@ impl<'de> Returned<'de> {
             (_, Said::ByKey(pairs)) => !pairs.is_empty(),
             (_, Said::Whole(value)) => value.truthy(),
         }
+    }
+}
+
+/// Under this no state is slow, in milliseconds.
+const SLOW: f64 = 1000.0;
+/// How many slow states are named.
+const SLOWEST: usize = 3;
+
+fn keep_slowest(slowest: &mut Vec<SlowState>, state: &State<'_>) {
+    let Some(ms) = state.duration_ms().filter(|ms| SLOW <= *ms) else {
+        return;
+    };
+    let at = slowest.partition_point(|slow| ms <= slow.duration_ms);
+    if at < SLOWEST {
+        slowest.truncate(SLOWEST - 1);
+        slowest.insert(at, state.slow(ms));
     }
 }
 
@@ -99,6 +119,7 @@ impl<'de> Read<'de> for ReturnReader<'_> {
     fn map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Returned<'de>, A::Error> {
         let mut summary = Summary::default();
         let mut states = Vec::new();
+        let mut slowest = Vec::new();
         let mut said = Vec::new();
         while let Some(key) = pairs.next_key_seed(Reader(Key(self.0)))? {
             let entry = EntryReader {
@@ -108,6 +129,7 @@ impl<'de> Read<'de> for ReturnReader<'_> {
             match pairs.next_value_seed(Reader(entry))? {
                 Entry::State(state) => {
                     state.count(&mut summary);
+                    keep_slowest(&mut slowest, &state);
                     if state.is_worth_telling() && self.0.spend(STATE_COST) {
                         states.push(*state);
                     }
@@ -125,15 +147,16 @@ impl<'de> Read<'de> for ReturnReader<'_> {
         if !said.is_empty() || summary.total == 0 {
             return Ok(Returned {
                 shape: Shape::Map,
-                states: Vec::new(),
                 said: Said::ByKey(said),
+                ..Returned::default()
             });
         }
         states.sort_by_key(|state| state.order);
         Ok(Returned {
             shape: Shape::States(summary),
             states,
-            said: Said::Whole(Value::Nil),
+            slowest,
+            ..Returned::default()
         })
     }
 }
@@ -185,8 +208,8 @@ impl<'de> Read<'de> for RunnerReader<'_> {
         Ok(RunnerReturned {
             whole: Returned {
                 shape: Shape::Map,
-                states: Vec::new(),
                 said: Said::ByKey(said),
+                ..Returned::default()
             },
             one,
         })

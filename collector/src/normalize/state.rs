@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use pillarbox_proto::event::SlowState;
 use pillarbox_proto::highstate::{StateReturn, Summary};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
@@ -149,19 +150,43 @@ impl State<'_> {
         self.fields.result() != Some(true) || self.fields.has_changes()
     }
 
-    /// As it is published; nothing is cut or redacted yet.
-    pub(crate) fn told(self) -> StateReturn {
+    /// Milliseconds it took.
+    pub(crate) fn duration_ms(&self) -> Option<f64> {
+        self.fields.duration_ms()
+    }
+
+    /// By name, with how long it took; nothing is cut or redacted yet.
+    pub(crate) fn slow(&self, duration_ms: f64) -> SlowState {
+        let (function, id, name) = self.names();
+        let fields = &self.fields;
+        SlowState {
+            function,
+            id: text(fields.id.as_ref(), ", ").unwrap_or(id),
+            name: text(fields.name.as_ref(), ", ").unwrap_or(name),
+            sls: text(fields.sls.as_ref(), ", "),
+            duration_ms,
+        }
+    }
+
+    /// Function, id and name, as the key has them.
+    fn names(&self) -> (String, String, String) {
         let parts: Vec<&str> = self.key.split(SEPARATOR).collect();
         let (module, id, name, function) = match parts.as_slice() {
             [module, id, name @ .., function] => (*module, *id, name.join(SEPARATOR), *function),
             _ => ("", "", String::new(), ""),
         };
+        (format!("{module}.{function}"), id.to_owned(), name)
+    }
+
+    /// As it is published; nothing is cut or redacted yet.
+    pub(crate) fn told(self) -> StateReturn {
+        let (function, id, name) = self.names();
         let duration_ms = self.fields.duration_ms();
         let fields = self.fields;
         let comment = text(fields.comment.as_ref(), "\n").unwrap_or_default();
         let mut state = StateReturn {
-            function: format!("{module}.{function}"),
-            id: text(fields.id.as_ref(), ", ").unwrap_or_else(|| id.to_owned()),
+            function,
+            id: text(fields.id.as_ref(), ", ").unwrap_or(id),
             name: text(fields.name.as_ref(), ", ").unwrap_or(name),
             sls: text(fields.sls.as_ref(), ", "),
             result: match &fields.result {
