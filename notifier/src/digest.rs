@@ -25,11 +25,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
 use pillarbox_proto::event::{Event, What};
 use pillarbox_proto::subject::{Token, id};
 use pillarbox_proto::topology;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use self::completion::{Beat, Due, Progress, Waits, Window, since};
@@ -98,6 +100,8 @@ struct Digester {
     nats: Nats,
     config: Arc<Config>,
     hints: Hints,
+    jobs: OnceCell<Store>,
+    faults: OnceCell<Store>,
 }
 
 /// Takes open jobs and checks until `shutdown`.
@@ -111,6 +115,8 @@ pub async fn run(nats: Nats, config: Arc<Config>, shutdown: CancellationToken) {
         nats: nats.clone(),
         config,
         hints: Hints::default(),
+        jobs: OnceCell::new(),
+        faults: OnceCell::new(),
     });
     let counting = tokio::spawn(count(Arc::clone(&digester), shutdown.clone()));
     pull::each(&nats, &durable, &shutdown, |message| {
@@ -170,14 +176,14 @@ impl Digester {
             .info()
             .map(|info| info.stream_sequence)
             .unwrap_or_default();
-        let (entry, revision) = settle::entry(&self.nats, name).await?;
+        let (entry, revision) = self.entry(name).await?;
         let settlement = Settlement {
             name,
             open,
             entry,
             revision,
         };
-        let look = read_back::look(&self.nats, &name.cluster, &name.job).await?;
+        let look = self.look(name).await?;
         match look.last {
             None => {
                 tracing::error!(salt.job = %name.job, "a job's events expired before anybody was told of them");
@@ -194,6 +200,18 @@ impl Digester {
             }
             Some(last) => self.job(settlement, &look, last).await,
         }
+    }
+
+    /// A look at its events: one question to the leader while nothing has come since the last one.
+    async fn look(&self, name: &Name) -> Result<Look, DigestError> {
+        let look = read_back::look(&self.nats, &name.cluster, &name.job, |events| {
+            self.hints.last(name, events)
+        })
+        .await?;
+        if let Some(last) = look.last {
+            self.hints.looked(name, look.events(), last);
+        }
+        Ok(look)
     }
 
     /// A job with a jid: one digest of all its events.
@@ -221,18 +239,32 @@ impl Digester {
             first,
             last: at,
         };
-        let due = self.due_routes(&counted, look.now);
-        if due == 0 || self.hints.folded(name, (last, due)) {
+        // Counting takes two returns of one minion for two: it may call a job complete that the fold does not, never the reverse.
+        let ready = |progress: &Progress, route: &Route| {
+            progress.due(&self.waits(route), look.now) != Due::Waiting
+        };
+        if !self.finish_routes().any(|route| ready(&counted, route))
+            || self.hints.fold_says_wait(name, last, look.now)
+        {
             return Ok(Next::Back(self.delay(&counted, look.now)));
         }
         let fold = Fold::of(read_back::whole(&self.nats, &name.cluster, &name.job, 1, last).await?);
         let exact = progress(&fold, at);
-        let ready = |route: &Route| exact.due(&self.waits(route), look.now) != Due::Waiting;
-        let settled = self.tell(&settlement, &fold, look.now, 0, ready).await?;
-        if self.finish_routes().all(ready) {
+        let settled = self
+            .tell(&settlement, &fold, look.now, 0, |route| {
+                ready(&exact, route)
+            })
+            .await?;
+        if self.finish_routes().all(|route| ready(&exact, route)) {
             return self.settle(&settlement, settled).await;
         }
-        self.hints.remember(name, (last, due));
+        self.hints.folded(
+            name,
+            last,
+            look.now
+                .checked_add(self.next_due(&exact, look.now))
+                .unwrap_or(look.now),
+        );
         Ok(Next::Back(self.delay(&exact, look.now)))
     }
 
@@ -326,25 +358,25 @@ impl Digester {
         }
     }
 
-    fn due_routes(&self, progress: &Progress, now: Timestamp) -> usize {
-        self.finish_routes()
-            .filter(|route| progress.due(&self.waits(route), now) != Due::Waiting)
-            .count()
-    }
-
     /// When to look again: soon while it shows signs of life; else the more jobs are open, the later; and when a route is due.
     fn delay(&self, progress: &Progress, now: Timestamp) -> Duration {
-        let silent = since(progress.last, now);
-        if silent < ACTIVE {
+        if since(progress.last, now) < ACTIVE {
             return SOON;
         }
-        let spread = self.hints.spread();
+        self.hints
+            .spread()
+            .min(self.next_due(progress, now))
+            .clamp(SOON, LATEST)
+    }
+
+    /// How long until the next route is due that is not yet.
+    fn next_due(&self, progress: &Progress, now: Timestamp) -> Duration {
+        let silent = since(progress.last, now);
         let waits = self.finish_routes().map(|route| match progress.expected {
             Some(_) => route.finish_after.saturating_sub(silent),
             None => self.config.quiet_after.saturating_sub(silent),
         });
-        let next_due = waits.filter(|wait| !wait.is_zero()).min().unwrap_or(LATEST);
-        spread.min(next_due).clamp(SOON, LATEST)
+        waits.filter(|wait| !wait.is_zero()).min().unwrap_or(LATEST)
     }
 }
 

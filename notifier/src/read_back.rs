@@ -73,10 +73,19 @@ pub struct Look {
     pub returns: usize,
     /// Ends of 3008's batch.
     pub ends: usize,
+    /// Signs of life.
+    pub beats: usize,
     /// The last event's sequence and stored time; `None` if all have expired.
     pub last: Option<(u64, Timestamp)>,
     /// The server's clock.
     pub now: Timestamp,
+}
+
+impl Look {
+    /// All events.
+    pub fn events(&self) -> usize {
+        self.news + self.returns + self.ends + self.beats
+    }
 }
 
 #[derive(Deserialize)]
@@ -114,16 +123,24 @@ pub fn timestamp(at: async_nats::datetime::DateTime) -> Timestamp {
     Timestamp::from_nanosecond(at.unix_timestamp_nanos()).unwrap_or_default()
 }
 
-/// Asks the leader about a job.
-pub async fn look(nats: &Nats, cluster: &Token, job: &Token) -> Result<Look, ReadError> {
+/// Asks the leader about a job. `known` may know the last event of a job that holds so many.
+pub async fn look(
+    nats: &Nats,
+    cluster: &Token,
+    job: &Token,
+    known: impl FnOnce(usize) -> Option<(u64, Timestamp)>,
+) -> Result<Look, ReadError> {
     let filter = subject::job_filter(cluster, job);
     let stream = nats.topology.events_name();
     let (now, subjects) = subjects(nats, &stream, &filter)
         .await
         .map_err(self::nats("a job's count"))?;
-    let last = last(nats, &stream, &filter)
-        .await
-        .map_err(self::nats("a job's last event"))?;
+    let last = match known(subjects.values().sum()) {
+        Some(last) => Some(last),
+        None => last(nats, &stream, &filter)
+            .await
+            .map_err(self::nats("a job's last event"))?,
+    };
     let count = |wanted: fn(EventKind) -> bool| {
         let parsed = subjects
             .iter()
@@ -137,6 +154,7 @@ pub async fn look(nats: &Nats, cluster: &Token, job: &Token) -> Result<Look, Rea
         news: count(|kind| kind == EventKind::New),
         returns: count(|kind| matches!(kind, EventKind::Ret(_))),
         ends: count(|kind| kind == EventKind::End),
+        beats: count(|kind| kind == EventKind::Beat),
         last,
         now,
     })

@@ -39,9 +39,7 @@ impl Digester {
         if existing.is_empty() {
             return Ok(Faults::new());
         }
-        let store = settle::store(nats, Bucket::Faults)
-            .await
-            .map_err(bucket(FAULTS))?;
+        let store = self.fault_store().await?;
         let mut known = Vec::new();
         for minion in minions(fold) {
             let key = nats.group.fault_key(&name.cluster, run, &minion);
@@ -64,9 +62,7 @@ impl Digester {
         let (Some(run), Some(job)) = (fold.run(), fold.job()) else {
             return Ok(());
         };
-        let store = settle::store(&self.nats, Bucket::Faults)
-            .await
-            .map_err(bucket(FAULTS))?;
+        let store = self.fault_store().await?;
         let before = self.faults(name, fold).await?;
         let results = results(fold, &job.jid);
         let mut updates = Vec::new();

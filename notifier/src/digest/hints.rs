@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Name;
 
 /// Jobs that are remembered; another worker may have settled some, so now and then all are forgotten.
@@ -25,8 +27,10 @@ pub(super) struct Announced {
 /// Per open job.
 #[derive(Debug, Default, Clone, Copy)]
 struct Known {
-    /// The last sequence, and how many routes were due, when it was last folded.
-    folded: Option<(u64, usize)>,
+    /// How many events it had, and the last one's sequence and stored time.
+    last: Option<(usize, (u64, Timestamp))>,
+    /// The last sequence when it was folded and not every route was due; and when the next one is.
+    folded: Option<(u64, Timestamp)>,
     /// How many `new`s it had, and what they say.
     announced: Option<(usize, Announced)>,
 }
@@ -56,15 +60,24 @@ impl Hints {
         self.known().entry(name.clone()).or_default().announced = Some((news, announced));
     }
 
-    /// Whether it was folded at this sequence with as many routes due.
-    pub(super) fn folded(&self, name: &Name, at: (u64, usize)) -> bool {
-        self.known()
-            .get(name)
-            .is_some_and(|known| known.folded == Some(at))
+    /// The last event, if it still has as many.
+    pub(super) fn last(&self, name: &Name, events: usize) -> Option<(u64, Timestamp)> {
+        let (known, last) = self.known().get(name)?.last?;
+        (known == events).then_some(last)
     }
 
-    pub(super) fn remember(&self, name: &Name, at: (u64, usize)) {
-        self.known().entry(name.clone()).or_default().folded = Some(at);
+    pub(super) fn looked(&self, name: &Name, events: usize, last: (u64, Timestamp)) {
+        self.known().entry(name.clone()).or_default().last = Some((events, last));
+    }
+
+    /// A fold at this sequence found that some route is to wait, and its time has not come.
+    pub(super) fn fold_says_wait(&self, name: &Name, last: u64, now: Timestamp) -> bool {
+        let folded = self.known().get(name).and_then(|known| known.folded);
+        folded.is_some_and(|(sequence, due)| sequence == last && now < due)
+    }
+
+    pub(super) fn folded(&self, name: &Name, last: u64, due: Timestamp) {
+        self.known().entry(name.clone()).or_default().folded = Some((last, due));
     }
 
     pub(super) fn forget(&self, name: &Name) {

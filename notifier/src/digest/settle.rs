@@ -54,23 +54,8 @@ impl Settled {
     }
 }
 
-/// The job's entry and its revision.
-pub(super) async fn entry(nats: &Nats, name: &Name) -> Result<(JobEntry, u64), DigestError> {
-    let jobs = store(nats, Bucket::Jobs).await.map_err(bucket(JOBS))?;
-    let key = nats.group.job_key(&name.cluster, &name.job);
-    let Some(found) = jobs.entry(key).await.map_err(bucket(JOBS))? else {
-        return Ok((JobEntry::default(), 0));
-    };
-    let entry = if found.value.is_empty() {
-        JobEntry::default()
-    } else {
-        wire::decode_entry(&found.value).map_err(bucket(JOBS))?
-    };
-    Ok((entry, found.revision))
-}
-
 /// A bucket. Its stream has no direct get, so that every read is the leader's.
-pub(super) async fn store(nats: &Nats, which: Bucket) -> Result<Store, async_nats::Error> {
+async fn store(nats: &Nats, which: Bucket) -> Result<Store, async_nats::Error> {
     Ok(nats
         .jetstream
         .get_key_value(nats.topology.bucket_name(which))
@@ -93,6 +78,35 @@ pub(super) async fn write<T: serde::Serialize>(
 }
 
 impl Digester {
+    /// The job's entry and its revision.
+    pub(super) async fn entry(&self, name: &Name) -> Result<(JobEntry, u64), DigestError> {
+        let key = self.nats.group.job_key(&name.cluster, &name.job);
+        let found = self.jobs().await?.entry(key).await.map_err(bucket(JOBS))?;
+        let Some(found) = found else {
+            return Ok((JobEntry::default(), 0));
+        };
+        let entry = if found.value.is_empty() {
+            JobEntry::default()
+        } else {
+            wire::decode_entry(&found.value).map_err(bucket(JOBS))?
+        };
+        Ok((entry, found.revision))
+    }
+
+    pub(super) async fn jobs(&self) -> Result<&Store, DigestError> {
+        let open = || async { store(&self.nats, Bucket::Jobs).await.map_err(bucket(JOBS)) };
+        self.jobs.get_or_try_init(open).await
+    }
+
+    pub(super) async fn fault_store(&self) -> Result<&Store, DigestError> {
+        let open = || async {
+            store(&self.nats, Bucket::Faults)
+                .await
+                .map_err(bucket("FAULTS"))
+        };
+        self.faults.get_or_try_init(open).await
+    }
+
     /// Makes what the fold says: deliveries of the routes that are ready, then the faults.
     pub(super) async fn tell(
         &self,
@@ -174,16 +188,14 @@ impl Digester {
     ) -> Result<Next, DigestError> {
         let name = settlement.name;
         if settlement.entry.settled_to < settled.to {
-            let jobs = store(&self.nats, Bucket::Jobs)
-                .await
-                .map_err(bucket(JOBS))?;
+            let jobs = self.jobs().await?;
             let entry = JobEntry {
                 settled_to: settled.to,
                 config: self.config.hash.clone(),
                 decisions: decisions(&settlement.entry.decisions, settled.decisions),
             };
             let key = self.nats.group.job_key(&name.cluster, &name.job);
-            if !write(&jobs, &key, &entry, settlement.revision)
+            if !write(jobs, &key, &entry, settlement.revision)
                 .await
                 .map_err(bucket(JOBS))?
             {

@@ -8,7 +8,7 @@ use pillarbox_proto::wire;
 use pillarbox_proto::work::{OpenItem, VerifyItem};
 
 use super::completion::since;
-use super::{DigestError, Digester, Name, Next, bucket, settle};
+use super::{DigestError, Digester, Name, Next, bucket};
 use crate::outbox;
 use crate::read_back::{self, last, timestamp};
 
@@ -36,8 +36,8 @@ impl Digester {
         if waiting.is_some_and(|(sequence, _)| sequence == item.open) {
             return Ok(Next::Back(NOT_YET));
         }
-        let (entry, _) = settle::entry(nats, name).await?;
-        let look = read_back::look(nats, &name.cluster, &name.job).await?;
+        let (entry, _) = self.entry(name).await?;
+        let look = read_back::look(nats, &name.cluster, &name.job, |_| None).await?;
         if let Some((event, _)) = look
             .last
             .filter(|(sequence, _)| entry.settled_to < *sequence)
