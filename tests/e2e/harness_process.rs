@@ -11,7 +11,7 @@ use pillarbox_e2e::process::{Process, run};
 use pillarbox_e2e::scratch::Scratch;
 use pillarbox_e2e::wait::until;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A shell with a child of its own, whose id it writes into a file.
 async fn family(scratch: &Scratch, script: &str) -> (Process, Pid) {

@@ -110,7 +110,7 @@ impl Bus {
     /// When they do not come within 30 s.
     pub async fn connected(&self, count: usize) -> anyhow::Result<()> {
         let what = format!("connection {count} to the bus");
-        wait::until(Duration::from_secs(30), &what, async || {
+        wait::until(Duration::from_secs(60), &what, async || {
             (self.connections() >= count).then_some(())
         })
         .await

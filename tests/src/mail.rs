@@ -72,7 +72,7 @@ impl MailSink {
         let log = scratch.path().join("sink.log");
         let mut process = Process::spawn("mail sink", &mut command, &log)?;
         let port = wait::until(
-            Duration::from_secs(20),
+            Duration::from_secs(60),
             "the mail sink's port",
             async || {
                 if let Err(ended) = process.still_runs() {

@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::{ports, tools, wait};
 
-const READY: Duration = Duration::from_secs(20);
+const READY: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// One server; its store is removed with the scratch directory that it was started in.

@@ -39,14 +39,10 @@ async fn build() -> anyhow::Result<Programs> {
     let log = tools.join("build.log");
     let _from_before = std::fs::remove_file(&log);
     let mut command = cargo();
-    command.args([
-        "build",
-        "-p",
-        "pillarbox-collector",
-        "-p",
-        "pillarbox-notifier",
-        "--bins",
-    ]);
+    // The whole workspace is selected, so that Cargo unites features as it does for the workspace's tests, and compiles
+    // no dependency a second time.
+    command.args(["build", "--workspace", "--bin", "pillarbox-collector"]);
+    command.args(["--bin", "pillarbox-notifier"]);
     command
         .arg("--message-format=json-render-diagnostics")
         .arg("--target-dir");

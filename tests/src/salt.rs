@@ -17,7 +17,7 @@ use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::{bus, ports, progress, tools, wait};
 
-const READY: Duration = Duration::from_secs(90);
+const READY: Duration = Duration::from_secs(180);
 const COMMAND: Duration = Duration::from_secs(90);
 const GRACE: Duration = Duration::from_secs(15);
 

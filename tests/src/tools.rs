@@ -1,5 +1,5 @@
 //! What a scenario needs beside our own programs, pinned, found on the machine or installed below `target/tools`.
-//! It starts nothing; and nothing outside `target/tools` is changed.
+//! It starts none of them, and changes nothing outside `target/tools` but pip's own cache.
 //!
 //! A tool's directory holds a virtual environment and, written last, a marker that names what is in it: an interrupted
 //! installation has none and is made anew. A lock keeps processes that want the same tool apart.

@@ -61,6 +61,10 @@ impl Python {
             "--disable-pip-version-check",
         ]);
         command.args(["--progress-bar", "off"]).args(arguments);
+        // What a killed pip leaves behind goes with the unfinished environment.
+        let scratch = self.venv.join("tmp");
+        std::fs::create_dir_all(&scratch)?;
+        command.env("TMPDIR", &scratch);
         let log = self.venv.join("pip.log");
         let show = |line: &str| progress::at(&self.tool, &shorter(line));
         process::run("pip install", &mut command, &log, show).await
@@ -112,8 +116,7 @@ fn unsupported(found: Option<(u32, u32)>) -> String {
     );
     format!(
         "Salt {} runs on Python {}.{} to {}.{}, and {found}: on Debian and Ubuntu \
-         `apt-get install python3 python3-venv`, or a `python3.N` in this range beside it \
-         (`python3.13` and `python3.13-venv`), is found on PATH by its name",
+         `apt-get install python3 python3-venv`; a `python3.N` of this range is found on PATH by its name",
         super::SALT,
         OLDEST.0,
         OLDEST.1,
