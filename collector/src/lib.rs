@@ -1,1 +1,152 @@
-//! x
+//! Pillarbox's collector: turns a Salt master's event bus into normalised job events on NATS JetStream.
+//! It only reads: it never writes to the bus, never runs a Salt command, never makes the master wait, and its memory is bounded.
+//!
+//! # Layout, in the order an event travels
+//!
+//! - [`command`], [`config`], [`telemetry`]: the edges.
+//! - [`bus`] (shell): connect, read at once, reconnect; [`gap`] (core): what was missed meanwhile.
+//! - [`frame`] (core): bytes become frames.
+//! - [`queue`]: what waits, bounded in bytes.
+//! - [`reading`]: frames become messages, by way of [`normalize`] (core): frame to event, or the reason it is none.
+//! - [`outgoing`] (core): an event, or a dead letter, as a message.
+//! - [`publish`] (shell): messages to JetStream, until each is acknowledged.
+//! - [`counts`]: what was done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+pub mod command;
+
+pub mod config;
+
+pub mod telemetry;
+
+mod backoff;
+
+mod clock;
+
+pub mod bus;
+
+pub mod gap;
+
+pub mod frame;
+
+pub mod queue;
+
+pub mod normalize;
+
+pub mod outgoing;
+
+pub mod reading;
+
+pub mod publish;
+
+pub mod counts;
+
+use config::Config;
+use counts::Counts;
+use normalize::Origin;
+use outgoing::Outbox;
+use publish::connect::{ConnectError, connect};
+use publish::{Kind, Publisher};
+use queue::{Budget, queue};
+use reading::Out;
+
+/// How often the counts are logged.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that was read is published.
+    Drained,
+    /// The grace period was over, or a part of the collector failed: so many events are not published.
+    Left(usize),
+}
+
+/// Reads the bus and publishes until shutdown; then stops reading, and publishes what was read for at most `grace`.
+pub async fn run(
+    config: Config,
+    grace: Duration,
+    shutdown: CancellationToken,
+) -> Result<Ended, ConnectError> {
+    let counts = Arc::new(Counts::default());
+    let budget = Budget::new(config.queue);
+    let client = connect(&config).await?;
+    let origin = Origin {
+        cluster: config.cluster.clone(),
+        master: config.master.clone(),
+    };
+    let topology = config.topology();
+    let outbox = Outbox::new(origin.clone(), &topology);
+
+    let (frames, heard) = queue(&budget);
+    let (events, to_publish) = queue(&budget);
+    let (letters, to_bury) = queue(&budget);
+    let publisher = |stream, kind| Publisher::new(&client, stream, kind, &counts);
+    let tasks = [
+        tokio::spawn(publish::letters(
+            publisher(topology.dead_letters_name(), Kind::Letters),
+            to_bury,
+        )),
+        tokio::spawn(publish::events(
+            publisher(topology.events_name(), Kind::Events),
+            to_publish,
+            letters.clone(),
+            outbox.clone(),
+        )),
+        tokio::task::spawn_blocking({
+            let counts = Arc::clone(&counts);
+            move || reading::read(&origin, &outbox, heard, &Out { events, letters }, &counts)
+        }),
+    ];
+    let minutes = tokio::spawn(minutes(Arc::clone(&counts), budget.clone()));
+
+    bus::listen(&config.bus, frames, Arc::clone(&counts), shutdown).await;
+
+    // Each stage ends when the queue before it has: the bus, the reading, the events, the letters.
+    let ended = drain(tasks, grace, &budget).await;
+    minutes.abort();
+    counts.log(budget.used());
+    Ok(ended)
+}
+
+/// Waits until every stage is through with what it has.
+async fn drain(tasks: [JoinHandle<()>; 3], grace: Duration, budget: &Budget) -> Ended {
+    let all = async {
+        let mut failed = false;
+        for task in tasks {
+            failed |= task.await.is_err();
+        }
+        failed
+    };
+    let (left, why) = match tokio::time::timeout(grace, all).await {
+        Ok(false) => return Ended::Drained,
+        Ok(true) => (budget.items(), "a part of the collector failed"),
+        Err(_) => (budget.items(), "the grace period is over"),
+    };
+    tracing::error!(
+        left,
+        "stopping although {left} events are not published: {why}"
+    );
+    Ended::Left(left)
+}
+
+/// One line a minute, if anything happened.
+async fn minutes(counts: Arc<Counts>, budget: Budget) {
+    let mut minute = tokio::time::interval_at(Instant::now() + MINUTE, MINUTE);
+    minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said = counts.moved();
+    loop {
+        minute.tick().await;
+        let moved = counts.moved();
+        if moved != said {
+            counts.log(budget.used());
+            said = moved;
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Messages to JetStream: in atomic batches where the server has them, in a window of acknowledgements elsewhere.
+//! It never gives up and settles nothing without an acknowledgement; what a refusal means, [`verdict`] says.
+//!
+//! Order: messages are sent in the order in which they were heard, and the next ones only when these are settled. A batch
+//! is stored whole and in order. In a window an event that was lost with a connection is stored after those that were not:
+//! no reader depends on the order within a job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::connection::State;
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::{self, message::PublishMessage};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use crate::backoff::Backoff;
+use crate::clock;
+use crate::counts::Counts;
+use crate::outgoing::{Outbox, Outgoing};
+use crate::queue::{Held, Reader, Writer};
+
+mod atomic;
+mod batch;
+pub mod connect;
+mod verdict;
+
+use atomic::{Batch, Batches};
+use verdict::{Trouble, Verdict, verdict};
+
+/// Unacknowledged publishes at a time: more raises latency and hardly throughput (NATS.md §3.1).
+const WINDOW: usize = 256;
+/// How long an acknowledgement may take: a cluster chooses a new leader in 5 to 6 s (NATS.md §3.4).
+const ACK: Duration = Duration::from_secs(8);
+/// How often a lost connection is asked whether it is back.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Publishes events until their queue ends. What JetStream refuses for itself goes on as a dead letter.
+pub async fn events(
+    mut publisher: Publisher,
+    mut events: Reader<Outgoing>,
+    letters: Writer<Outgoing>,
+    outbox: Outbox,
+) {
+    let mut waiting = Vec::new();
+    while events.recv_many(&mut waiting, batch::MESSAGES).await > 0 {
+        for (event, error) in publisher.settle(std::mem::take(&mut waiting)).await {
+            bury(event, &error, &letters, &outbox);
+        }
+    }
+}
+
+/// The event becomes a dead letter, and the rest goes on.
+fn bury(event: Held<Outgoing>, error: &str, letters: &Writer<Outgoing>, outbox: &Outbox) {
+    let Held { item, mut charge } = event;
+    let Some(source) = item.source else {
+        return; // a dead letter never comes this way
+    };
+    tracing::error!(
+        salt.jid = %source.jid, salt.tag = %source.tag, subject = %item.subject,
+        "JetStream refused an event twice for itself ({error}): it becomes a dead letter"
+    );
+    match outbox.refused(&source, error, &clock::now().to_string()) {
+        Ok(item) => {
+            charge.change(item.bytes());
+            if letters.pass(Held { item, charge }).is_err() {
+                tracing::error!(salt.jid = %source.jid, "a dead letter is lost: its publisher is gone");
+            }
+        }
+        Err(error) => tracing::error!("a dead letter cannot be written as JSON: {error}"),
+    }
+}
+
+/// Publishes dead letters until their queue ends.
+pub async fn letters(mut publisher: Publisher, mut letters: Reader<Outgoing>) {
+    while let Some(letter) = letters.recv().await {
+        for (letter, error) in publisher.settle(vec![letter]).await {
+            let subject = &letter.item.subject;
+            tracing::error!(%subject, "JetStream refused a dead letter, and it is lost: {error}");
+        }
+    }
+}
+
+/// One stream's publisher.
+#[derive(Debug)]
+pub struct Publisher {
+    client: Client,
+    jetstream: jetstream::Context,
+    /// The stream, for sentences.
+    stream: String,
+    kind: Kind,
+    counts: Arc<Counts>,
+    batches: Batches,
+    trouble: Option<Trouble>,
+    backoff: Backoff,
+}
+
+/// What a publisher publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Job events.
+    Events,
+    /// Dead letters.
+    Letters,
+}
+
+/// A message that is not settled.
+#[derive(Debug)]
+struct Pending {
+    held: Held<Outgoing>,
+    /// It may have reached the stream already.
+    sent: bool,
+    /// It was refused for itself.
+    refused: bool,
+}
+
+type Refused = (Held<Outgoing>, String);
+
+impl Publisher {
+    /// Publishes to `stream`.
+    pub fn new(client: &Client, stream: String, kind: Kind, counts: &Arc<Counts>) -> Publisher {
+        let jetstream = ContextBuilder::new().timeout(ACK).build(client.clone());
+        Publisher {
+            client: client.clone(),
+            jetstream,
+            stream,
+            kind,
+            counts: Arc::clone(counts),
+            batches: Batches::new(clock::unique()),
+            trouble: None,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Returns when every message is stored, or refused twice for itself.
+    async fn settle(&mut self, messages: Vec<Held<Outgoing>>) -> Vec<Refused> {
+        let sizes: Vec<usize> = messages.iter().map(|held| held.item.bytes()).collect();
+        let mut messages = messages.into_iter();
+        let mut refused = Vec::new();
+        for range in batch::cut(&sizes) {
+            let chunk: Vec<_> = messages.by_ref().take(range.len()).collect();
+            let sent = match self.batch(&chunk).await {
+                Batch::Stored => continue,
+                Batch::NotStored => false,
+                Batch::Unknown => true,
+            };
+            refused.extend(self.one_by_one(chunk, sent).await);
+        }
+        refused
+    }
+
+    async fn batch(&mut self, chunk: &[Held<Outgoing>]) -> Batch {
+        self.connected().await;
+        let answer = self.batches.publish(&self.client, chunk).await;
+        match answer {
+            Ok(()) => {
+                self.counts.batches.one();
+                self.counts.published.add(chunk.len());
+                self.works();
+                Batch::Stored
+            }
+            Err(atomic::NoBatch::NotTried) => Batch::NotStored,
+            Err(error) => {
+                self.counts.batches_refused.one();
+                tracing::debug!(
+                    "an atomic batch of {} events was not stored: {error}; publishing them one by one",
+                    chunk.len()
+                );
+                error.stored()
+            }
+        }
+    }
+
+    /// Every message for itself, a window at a time, until each is settled.
+    async fn one_by_one(&mut self, chunk: Vec<Held<Outgoing>>, sent: bool) -> Vec<Refused> {
+        let pending = |held| Pending {
+            held,
+            sent,
+            refused: false,
+        };
+        let mut pending: Vec<Pending> = chunk.into_iter().map(pending).collect();
+        let mut refused = Vec::new();
+        while !pending.is_empty() {
+            self.connected().await;
+            let rest = pending.split_off(pending.len().min(WINDOW));
+            let verdicts = self.window(&pending).await;
+            let mut again = Vec::new();
+            let mut trouble = None;
+            for (message, verdict) in pending.into_iter().zip(verdicts) {
+                match self.judge(message, verdict, &mut trouble) {
+                    Judged::Settled => {}
+                    Judged::Again(message) => again.push(message),
+                    Judged::Refused(message) => refused.push(message),
+                }
+            }
+            again.extend(rest);
+            pending = again;
+            match trouble {
+                Some(trouble) => self.wait_out(trouble).await,
+                None => self.works(),
+            }
+        }
+        refused
+    }
+
+    /// Sends a window in order and polls its acknowledgements together: each one's time runs from its first poll.
+    async fn window(&self, pending: &[Pending]) -> Vec<Verdict> {
+        let mut verdicts = vec![Verdict::Later(Trouble::NoAnswer); pending.len()];
+        let mut acks = FuturesUnordered::new();
+        for (n, message) in pending.iter().enumerate() {
+            let Outgoing {
+                subject,
+                headers,
+                payload,
+                ..
+            } = &message.held.item;
+            let publish = PublishMessage::build()
+                .headers(headers.clone())
+                .payload(payload.clone());
+            match self.jetstream.send_publish(subject.clone(), publish).await {
+                Ok(ack) => acks.push(async move { (n, ack.await) }),
+                Err(error) => verdicts[n] = verdict(Err(error)),
+            }
+        }
+        while let Some((n, answer)) = acks.next().await {
+            verdicts[n] = verdict(answer);
+        }
+        verdicts
+    }
+
+    fn judge(
+        &self,
+        mut message: Pending,
+        verdict: Verdict,
+        trouble: &mut Option<Trouble>,
+    ) -> Judged {
+        match verdict {
+            Verdict::Stored => {
+                self.published().one();
+                Judged::Settled
+            }
+            Verdict::Known => {
+                self.published().one();
+                if !message.sent {
+                    self.known(&message.held.item);
+                }
+                Judged::Settled
+            }
+            Verdict::Refused(error) if message.refused => Judged::Refused((message.held, error)),
+            Verdict::Refused(_) => {
+                message.refused = true;
+                Judged::Again(message)
+            }
+            Verdict::Later(why) => {
+                self.counts.retries.one();
+                message.sent |= why != Trouble::NoStream;
+                *trouble = Some(why);
+                Judged::Again(message)
+            }
+        }
+    }
+
+    fn published(&self) -> &crate::counts::Count {
+        match self.kind {
+            Kind::Events => &self.counts.published,
+            Kind::Letters => &self.counts.dead,
+        }
+    }
+
+    /// The stream knew an id that this process had never sent. A dead letter's id is that of its bytes: nothing to say.
+    fn known(&self, message: &Outgoing) {
+        let Some(source) = &message.source else {
+            return;
+        };
+        self.counts.duplicates.one();
+        tracing::warn!(
+            salt.jid = %source.jid, salt.tag = %source.tag, id = %message.id,
+            "{} held this event already: Salt fired it twice, or another collector reads the same bus",
+            self.stream
+        );
+    }
+
+    /// Says once what is awaited, and waits a moment.
+    async fn wait_out(&mut self, trouble: Trouble) {
+        if self.trouble.as_ref() != Some(&trouble) {
+            let stream = &self.stream;
+            match &trouble {
+                Trouble::NoStream => tracing::warn!(
+                    %stream,
+                    "waiting for the stream {stream}: `pillarbox-notifier provision` or a running notifier creates it"
+                ),
+                Trouble::NoAnswer => tracing::warn!(
+                    %stream,
+                    "{stream} does not acknowledge; sending again until it does"
+                ),
+                Trouble::Other(why) => tracing::warn!(
+                    %stream,
+                    "{stream} does not take events now ({why}); sending again until it does"
+                ),
+            }
+            self.trouble = Some(trouble);
+        }
+        tokio::time::sleep(self.backoff.next(clock::chance())).await;
+    }
+
+    fn works(&mut self) {
+        self.backoff.reset();
+        if self.trouble.take().is_some() {
+            tracing::info!(stream = %self.stream, "{} takes events again", self.stream);
+        }
+    }
+
+    /// Nothing is sent into a lost connection: the client would keep it in memory, and every retry again.
+    async fn connected(&self) {
+        while self.client.connection_state() != State::Connected {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// What became of a message in a window.
+enum Judged {
+    Settled,
+    Again(Pending),
+    Refused(Refused),
+}
