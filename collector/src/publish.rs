@@ -14,6 +14,7 @@ use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::{self, message::PublishMessage};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::clock;
@@ -24,15 +25,19 @@ use crate::queue::{Held, Reader, Writer};
 mod atomic;
 mod batch;
 pub mod connect;
+mod recent;
 mod verdict;
 
 use atomic::{Batch, Batches};
+use recent::Recent;
 use verdict::{Trouble, Verdict, verdict};
 
 /// Unacknowledged publishes at a time: more raises latency and hardly throughput (NATS.md §3.1).
 const WINDOW: usize = 256;
 /// How long an acknowledgement may take: a cluster chooses a new leader in 5 to 6 s (NATS.md §3.4).
 const ACK: Duration = Duration::from_secs(8);
+/// How often the same complaint is said.
+const SELDOM: Duration = Duration::from_secs(60);
 /// How often a lost connection is asked whether it is back.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -92,6 +97,8 @@ pub struct Publisher {
     kind: Kind,
     counts: Arc<Counts>,
     batches: Batches,
+    recent: Recent,
+    known: Known,
     trouble: Option<Trouble>,
     backoff: Backoff,
 }
@@ -103,6 +110,28 @@ pub enum Kind {
     Events,
     /// Dead letters.
     Letters,
+}
+
+/// Events that the stream held already: said at once, then at most once a minute.
+#[derive(Debug, Default)]
+struct Known {
+    unsaid: u64,
+    said: Option<Instant>,
+}
+
+impl Known {
+    /// One more. How many there are to say, if it is time to.
+    fn say(&mut self, now: Instant) -> Option<u64> {
+        self.unsaid += 1;
+        if self
+            .said
+            .is_some_and(|said| now.duration_since(said) < SELDOM)
+        {
+            return None;
+        }
+        self.said = Some(now);
+        Some(std::mem::take(&mut self.unsaid))
+    }
 }
 
 /// A message that is not settled.
@@ -128,18 +157,25 @@ impl Publisher {
             kind,
             counts: Arc::clone(counts),
             batches: Batches::new(clock::unique()),
+            recent: Recent::default(),
+            known: Known::default(),
             trouble: None,
             backoff: Backoff::default(),
         }
     }
 
     /// Returns when every message is stored, or refused twice for itself.
+    ///
+    /// What this process has sent before goes by itself, after the others: one known id spoils a whole batch.
     async fn settle(&mut self, messages: Vec<Held<Outgoing>>) -> Vec<Refused> {
-        let sizes: Vec<usize> = messages.iter().map(|held| held.item.bytes()).collect();
-        let mut messages = messages.into_iter();
+        let (fresh, again): (Vec<_>, Vec<_>) = messages
+            .into_iter()
+            .partition(|held| self.recent.first(&held.item.id));
+        let sizes: Vec<usize> = fresh.iter().map(|held| held.item.bytes()).collect();
+        let mut fresh = fresh.into_iter();
         let mut refused = Vec::new();
         for range in batch::cut(&sizes) {
-            let chunk: Vec<_> = messages.by_ref().take(range.len()).collect();
+            let chunk: Vec<_> = fresh.by_ref().take(range.len()).collect();
             let sent = match self.batch(&chunk).await {
                 Batch::Stored => continue,
                 Batch::NotStored => false,
@@ -147,6 +183,7 @@ impl Publisher {
             };
             refused.extend(self.one_by_one(chunk, sent).await);
         }
+        refused.extend(self.one_by_one(again, true).await);
         refused
     }
 
@@ -230,7 +267,7 @@ impl Publisher {
     }
 
     fn judge(
-        &self,
+        &mut self,
         mut message: Pending,
         verdict: Verdict,
         trouble: &mut Option<Trouble>,
@@ -269,16 +306,19 @@ impl Publisher {
     }
 
     /// The stream knew an id that this process had never sent. A dead letter's id is that of its bytes: nothing to say.
-    fn known(&self, message: &Outgoing) {
+    fn known(&mut self, message: &Outgoing) {
         let Some(source) = &message.source else {
             return;
         };
         self.counts.duplicates.one();
-        tracing::warn!(
-            salt.jid = %source.jid, salt.tag = %source.tag, id = %message.id,
-            "{} held this event already: Salt fired it twice, or another collector reads the same bus",
-            self.stream
-        );
+        if let Some(events) = self.known.say(Instant::now()) {
+            tracing::warn!(
+                salt.jid = %source.jid, salt.tag = %source.tag, id = %message.id, events,
+                "{} held {events} events already that this collector never sent, this one the last: \
+                 it was restarted, or another collector reads the same bus",
+                self.stream
+            );
+        }
     }
 
     /// Says once what is awaited, and waits a moment.

@@ -3,17 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event};
 use pillarbox_proto::subject::{Token, cluster_filter, collector_dead};
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
+use super::SELDOM;
 use crate::config::{Config, Login};
-
-/// The same complaint of the server is said at most this often.
-const SELDOM: Duration = Duration::from_secs(60);
 
 /// What cannot be started at all; a person must change the configuration.
 #[derive(Debug, thiserror::Error)]
