@@ -209,7 +209,7 @@ impl Ear<'_> {
         match cause {
             Cause::Unheard => tracing::warn!(
                 gap.from = %from, gap.to = %to,
-                "events fired between {from} and {to} were not heard: the event bus was away"
+                "what the master fired between {from} and {to} was not heard: its event bus was away"
             ),
             Cause::Dropped { frames, bytes } => tracing::error!(
                 gap.from = %from, gap.to = %to, gap.frames = frames, gap.bytes = bytes,

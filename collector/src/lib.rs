@@ -47,13 +47,14 @@ pub mod publish;
 
 pub mod counts;
 
+use bus::Heard;
 use config::Config;
 use counts::Counts;
 use normalize::Origin;
 use outgoing::Outbox;
 use publish::connect::{ConnectError, connect};
 use publish::{Kind, Publisher};
-use queue::{Budget, queue};
+use queue::{Budget, Reader, queue};
 use reading::Out;
 
 /// How often the counts are logged.
@@ -77,50 +78,53 @@ pub async fn run(
     let counts = Arc::new(Counts::default());
     let budget = Budget::new(config.queue);
     let client = connect(&config).await?;
+    let (frames, heard) = queue(&budget);
+    let stages = stages(&config, &client, heard, &budget, &counts);
+    let minutes = tokio::spawn(minutes(Arc::clone(&counts), budget.clone()));
+
+    bus::listen(&config.bus, frames, Arc::clone(&counts), shutdown).await;
+
+    let ended = drain(stages, grace, &budget).await;
+    minutes.abort();
+    counts.log(budget.used());
+    Ok(ended)
+}
+
+/// Everything behind the bus. Each stage ends when the queue before it has: the reading, the events, the letters.
+fn stages(
+    config: &Config,
+    client: &async_nats::Client,
+    heard: Reader<Heard>,
+    budget: &Budget,
+    counts: &Arc<Counts>,
+) -> [JoinHandle<()>; 3] {
     let origin = Origin {
         cluster: config.cluster.clone(),
         master: config.master.clone(),
     };
     let topology = config.topology();
     let outbox = Outbox::new(origin.clone(), &topology);
-
-    let (frames, heard) = queue(&budget);
-    let (events, to_publish) = queue(&budget);
-    let (letters, to_bury) = queue(&budget);
-    let publisher = |stream, kind| Publisher::new(&client, stream, kind, &counts);
-    let tasks = [
-        tokio::spawn(publish::letters(
-            publisher(topology.dead_letters_name(), Kind::Letters),
-            to_bury,
-        )),
-        tokio::spawn(publish::events(
-            publisher(topology.events_name(), Kind::Events),
-            to_publish,
-            letters.clone(),
-            outbox.clone(),
-        )),
-        tokio::task::spawn_blocking({
-            let counts = Arc::clone(&counts);
-            move || reading::read(&origin, &outbox, heard, &Out { events, letters }, &counts)
+    let (events, to_publish) = queue(budget);
+    let (letters, to_bury) = queue(budget);
+    let publisher = |stream, kind| Publisher::new(client, stream, kind, counts);
+    let to_events = publisher(topology.events_name(), Kind::Events);
+    let to_letters = publisher(topology.dead_letters_name(), Kind::Letters);
+    let (refused, box_, counts) = (letters.clone(), outbox.clone(), Arc::clone(counts));
+    [
+        tokio::task::spawn_blocking(move || {
+            reading::read(&origin, &outbox, heard, &Out { events, letters }, &counts);
         }),
-    ];
-    let minutes = tokio::spawn(minutes(Arc::clone(&counts), budget.clone()));
-
-    bus::listen(&config.bus, frames, Arc::clone(&counts), shutdown).await;
-
-    // Each stage ends when the queue before it has: the bus, the reading, the events, the letters.
-    let ended = drain(tasks, grace, &budget).await;
-    minutes.abort();
-    counts.log(budget.used());
-    Ok(ended)
+        tokio::spawn(publish::events(to_events, to_publish, refused, box_)),
+        tokio::spawn(publish::letters(to_letters, to_bury)),
+    ]
 }
 
 /// Waits until every stage is through with what it has.
-async fn drain(tasks: [JoinHandle<()>; 3], grace: Duration, budget: &Budget) -> Ended {
+async fn drain(stages: [JoinHandle<()>; 3], grace: Duration, budget: &Budget) -> Ended {
     let all = async {
         let mut failed = false;
-        for task in tasks {
-            failed |= task.await.is_err();
+        for stage in stages {
+            failed |= stage.await.is_err();
         }
         failed
     };

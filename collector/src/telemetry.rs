@@ -6,6 +6,9 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
+/// async-nats would tell its connection's story once more, at each try: `publish::connect` tells it once.
+const QUIET: &str = "async_nats=warn,async_nats::connector=off";
+
 /// Why logs cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -25,8 +28,7 @@ pub enum TelemetryError {
 /// Sets up logs. `filter` is as in `RUST_LOG`: a level, or levels by module.
 pub fn start(filter: &str) -> Result<(), TelemetryError> {
     use tracing_subscriber::util::SubscriberInitExt as _;
-    // async-nats tells its connection's story once more, in its own words
-    let filter = EnvFilter::try_new(format!("async_nats=warn,{filter}")).map_err(|source| {
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|source| {
         TelemetryError::Filter {
             filter: filter.to_owned(),
             source,

@@ -85,22 +85,24 @@ impl Complaints {
 
     /// One line for many of a kind: they differ in what stands in quotes.
     fn complain(&self, text: &str) {
-        let kind = text.split('"').next().unwrap_or(text).to_owned();
+        let text = text.trim_start_matches("nats: ");
+        let kind = text.split('"').next().unwrap_or(text).to_lowercase();
         let now = Instant::now();
         let mut said = self.said.lock().unwrap_or_else(|e| e.into_inner());
-        if said
-            .get(&kind)
-            .is_some_and(|at| now.duration_since(*at) < SELDOM)
-        {
+        said.retain(|_, at| now.duration_since(*at) < SELDOM);
+        if said.contains_key(&kind) {
             return;
         }
-        if kind.to_lowercase().contains("violation") {
+        if kind.contains("permissions violation") {
             let needs = &self.needs;
             tracing::error!("NATS does not allow it: {text}; {needs}");
+        } else if kind.contains("authorization violation") {
+            tracing::error!(
+                "NATS does not let the collector in ({text}): are the credentials those of this server?"
+            );
         } else {
-            tracing::warn!("NATS: {text}");
+            tracing::warn!("the NATS client says: {text}");
         }
-        said.retain(|_, at| now.duration_since(*at) < SELDOM);
         said.insert(kind, now);
     }
 }
