@@ -3,6 +3,8 @@
 
 use clap::{Parser, Subcommand};
 
+pub mod decode;
+
 pub mod run;
 
 /// Reads a Salt master's event bus and publishes normalised job events to NATS JetStream.
@@ -28,4 +30,9 @@ pub struct Arguments {
 pub enum Command {
     /// Read the bus and publish until told to stop (SIGTERM, SIGINT).
     Run(run::Options),
+    #[expect(
+        missing_docs,
+        reason = "its help is its own: a comment here would replace it"
+    )]
+    Decode(decode::Decode),
 }

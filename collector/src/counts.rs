@@ -31,18 +31,13 @@ impl Count {
 
 /// Numbers by name, for what is rare or whose names are not known beforehand.
 #[derive(Debug, Default)]
-pub struct Named(Mutex<BTreeMap<String, u64>>);
+pub struct Named(Mutex<BTreeMap<&'static str, u64>>);
 
 impl Named {
     /// One more of this name.
-    pub fn one(&self, name: &str) {
+    pub fn one(&self, name: &'static str) {
         let mut map = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        match map.get_mut(name) {
-            Some(n) => *n += 1,
-            None => {
-                map.insert(name.to_owned(), 1);
-            }
-        }
+        *map.entry(name).or_default() += 1;
     }
 
     /// All of them together.

@@ -7,7 +7,11 @@
 //! - [`bus`] (shell): connect, read at once, reconnect; [`gap`] (core): what was missed meanwhile.
 //! - [`frame`] (core): bytes become frames.
 //! - [`queue`]: what waits, bounded in bytes.
-//! - [`reading`]: frames become messages, by way of [`normalize`] (core): frame to event, or the reason it is none.
+//! - [`reading`]: frames become messages, by way of the core:
+//!   - [`tag`]: what a frame announces;
+//!   - [`normalize`]: a frame to an event, or the reason it is none;
+//!   - [`outcome`]: the judge;
+//!   - [`redact`]: secrets out.
 //! - [`outgoing`] (core): an event, or a dead letter, as a message.
 //! - [`publish`] (shell): messages to JetStream, until each is acknowledged.
 //! - [`counts`]: what was done.
@@ -37,11 +41,17 @@ pub mod frame;
 
 pub mod queue;
 
+pub mod reading;
+
+pub mod tag;
+
 pub mod normalize;
 
-pub mod outgoing;
+pub mod outcome;
 
-pub mod reading;
+pub mod redact;
+
+pub mod outgoing;
 
 pub mod publish;
 

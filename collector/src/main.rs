@@ -15,6 +15,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Run(options) => start(&options, &arguments.log),
+        Command::Decode(decode) => Ok(decode.run()?),
     }
 }
 

@@ -1,155 +1,156 @@
-//! STAND-IN for the core's normaliser: just enough to compile and try the shell.
-//! Not to be merged: the core's file wins.
+//! One frame's body made a job event: tag, payload, judge, redaction, bounds, in this order.
+//! It publishes nothing and drops nothing: what is noise it says, and the shell counts it.
 
-use pillarbox_proto::event::{Event, JobNew, JobReturn, Outcome, What};
-use pillarbox_proto::salt::{Fun, Jid, MinionId};
-use pillarbox_proto::subject::{id, sha256_hex};
+pub mod bound;
+mod fields;
+mod heard;
+mod judged;
+mod payload;
+mod returned;
+mod said;
+mod state;
+pub(crate) mod value;
+mod words;
 
-/// Whose bus.
+use pillarbox_proto::event::Event;
+use pillarbox_proto::salt::Fun;
+use pillarbox_proto::subject::sha256_hex;
+
+pub use bound::parts;
+
+use crate::tag::{OtherTag, Tag};
+use heard::Heard;
+use payload::PayloadError;
+
+/// Where the bytes were read.
 #[derive(Debug, Clone)]
 pub struct Origin {
-    /// The cluster.
+    /// A name for masters that see the same minions.
     pub cluster: String,
-    /// The master.
+    /// The master's id.
     pub master: String,
 }
 
-/// What a frame's body says.
+/// What a frame says.
 #[derive(Debug)]
 pub enum Reading {
     /// A job event.
     Event(Box<Event>),
-    /// A job event that nobody wants.
+    /// A return of `saltutil.find_job` that is not empty: the job in its arguments still runs.
+    Beat {
+        /// The sign of life, to be published; one a minute counts, which its id sees to.
+        beat: Box<Event>,
+        /// The return itself: noise.
+        ret: Box<Event>,
+    },
+    /// A job event that nobody wants to hear about.
     Noise {
         /// Why.
         reason: NoiseReason,
-        /// It.
+        /// The event, for `decode`.
         event: Box<Event>,
     },
-    /// Another tag.
+    /// No job event: counted.
     Other(OtherTag),
-    /// A job event that cannot be read.
+    /// A job event that cannot be read: a dead letter.
     Unreadable(Unreadable),
 }
 
-/// Why nobody wants it.
-#[derive(Debug, Clone, Copy)]
+/// Why a job event is noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NoiseReason {
-    /// `saltutil.find_job`
+    /// `saltutil.find_job`: the command line asks whether a job still runs.
     FindJob,
+    /// `mine.*`: minions keep the mine up to date.
+    Mine,
+    /// `sys.list_functions`: what `--subset` asks before the job itself.
+    SubsetPreJob,
+    /// A runner of `jobs.*`: somebody reads the job cache, and old returns are no news.
+    JobQuery,
 }
 
-/// Another tag.
-#[derive(Debug, Clone, Copy)]
-pub enum OtherTag {
-    /// Any.
-    Other,
+impl NoiseReason {
+    /// As in metrics and summaries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NoiseReason::FindJob => "find-job",
+            NoiseReason::Mine => "mine",
+            NoiseReason::SubsetPreJob => "subset-pre-job",
+            NoiseReason::JobQuery => "job-query",
+        }
+    }
+
+    fn of(fun: &Fun, runner: bool) -> Option<NoiseReason> {
+        let all = |test: fn(&str) -> bool| {
+            !fun.names().is_empty() && fun.names().iter().all(|name| test(name))
+        };
+        if runner {
+            return all(|name| name.starts_with("jobs.")).then_some(NoiseReason::JobQuery);
+        }
+        if all(|name| name == "saltutil.find_job") {
+            Some(NoiseReason::FindJob)
+        } else if all(|name| name.starts_with("mine.")) {
+            Some(NoiseReason::Mine)
+        } else if all(|name| name == "sys.list_functions") {
+            Some(NoiseReason::SubsetPreJob)
+        } else {
+            None
+        }
+    }
 }
 
-/// A job event that cannot be read.
-#[derive(Debug)]
+/// A job event that cannot be read. It holds none of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Its tag.
+    /// The tag's beginning, as far as it is printable.
     pub tag: String,
-    /// Of tag and payload.
+    /// Bytes of the body.
     pub length: usize,
-    /// Of tag and payload.
+    /// Of the body, in hex.
     pub sha256: String,
-    /// Why.
+    /// What is wrong with it.
     pub error: String,
 }
 
-/// Reads a body.
+/// Why a job event cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("no empty line after the tag")]
+    NoPayload,
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error("{0} of {1} bytes")]
+    TooLong(&'static str, usize),
+}
+
+/// Longest tag that is shown.
+const MAX_TAG: usize = 200;
+
+/// Reads one body. `received` is the collector's clock, RFC 3339; none for what was not read from a live bus.
 pub fn normalize(origin: &Origin, body: &[u8], received: Option<&str>) -> Reading {
-    let split = body
-        .windows(2)
-        .position(|w| w == b"\n\n")
-        .unwrap_or(body.len());
-    let tag = String::from_utf8_lossy(&body[..split]).into_owned();
-    let parts: Vec<&str> = tag.split('/').collect();
-    let (jid, what, minion) = match parts.as_slice() {
-        ["salt", "job", jid, "new"] => (*jid, "new", ""),
-        ["salt", "job", jid, "ret", minion] => (*jid, "ret", *minion),
-        _ => return Reading::Other(OtherTag::Other),
+    let Some(at) = body.windows(2).position(|two| two == b"\n\n") else {
+        return Reading::Unreadable(unreadable(b"", body, &ReadError::NoPayload));
     };
-    let payload = &body[(split + 2).min(body.len())..];
-    if payload
-        .first()
-        .is_none_or(|b| !(0x80..=0x8f).contains(b) && *b != 0xde)
-    {
-        return Reading::Unreadable(Unreadable {
-            length: body.len(),
-            sha256: sha256_hex(body),
-            error: "the payload is no map".to_owned(),
-            tag,
-        });
+    let (tag, payload) = (body.get(..at), body.get(at + 2..));
+    let (tag, payload) = (tag.unwrap_or_default(), payload.unwrap_or_default());
+    let text = String::from_utf8_lossy(tag);
+    let parsed = Tag::parse(&text);
+    if let Tag::Other(other) = parsed {
+        return Reading::Other(other);
     }
-    let find_job = payload.windows(8).any(|w| w == b"find_job");
-    let minions = [MinionId(minion.to_owned())];
-    let (id, what) = if what == "new" {
-        let published = id::Published {
-            fun: "test.ping",
-            target_type: "glob",
-            target: "*",
-            batch: false,
-            minions: &[],
-        };
-        let new = JobNew {
-            command: "salt '*' test.ping".into(),
-            user: "root".into(),
-            target: None,
-            target_type: None,
-            args: vec![],
-            minions: vec![],
-            missing: vec![],
-            test: false,
-            batch: false,
-            part: None,
-            run: String::new(),
-        };
-        (id::new(&origin.cluster, jid, &published), What::New(new))
-    } else {
-        let ret = JobReturn {
-            minion: minions[0].clone(),
-            outcome: Outcome::Clean,
-            retcode: None,
-            success: None,
-            user: None,
-            args: vec![],
-            schedule: None,
-            test: false,
-            summary: None,
-            failures: vec![],
-            changes: vec![],
-            errors: vec![String::from_utf8_lossy(payload).into_owned()],
-            reporting_problem: false,
-            run: String::new(),
-        };
-        (
-            id::ret(&origin.cluster, jid, &minions[0]),
-            What::Ret(Box::new(ret)),
-        )
-    };
-    let event = Box::new(Event {
-        id,
-        cluster: origin.cluster.clone(),
-        master: origin.master.clone(),
-        jid: Jid(jid.to_owned()),
-        job: jid.to_owned(),
-        fun: Fun::One("test.ping".into()),
-        stamp: String::new(),
-        received: received.map(str::to_owned),
-        recovered: false,
-        runner: false,
-        redacted: 0,
-        trimmed: vec![],
-        what,
-    });
-    if find_job {
-        return Reading::Noise {
-            reason: NoiseReason::FindJob,
-            event,
-        };
+    match Heard::read(origin, &text, parsed, payload, received) {
+        Ok(reading) => reading,
+        Err(error) => Reading::Unreadable(unreadable(tag, body, &error)),
     }
-    Reading::Event(event)
+}
+
+fn unreadable(tag: &[u8], body: &[u8], error: &ReadError) -> Unreadable {
+    let text = String::from_utf8_lossy(tag);
+    let printable = |c: &char| !c.is_control() && *c != char::REPLACEMENT_CHARACTER;
+    Unreadable {
+        tag: text.chars().take_while(printable).take(MAX_TAG).collect(),
+        length: body.len(),
+        sha256: sha256_hex(body),
+        error: error.to_string(),
+    }
 }

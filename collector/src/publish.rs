@@ -55,7 +55,7 @@ pub async fn events(
 
 /// The event becomes a dead letter, and the rest goes on.
 fn bury(event: Held<Outgoing>, error: &str, letters: &Writer<Outgoing>, outbox: &Outbox) {
-    let Held { item, mut charge } = event;
+    let Held { item, charge } = event;
     let Some(source) = item.source else {
         return; // a dead letter never comes this way
     };
@@ -65,7 +65,7 @@ fn bury(event: Held<Outgoing>, error: &str, letters: &Writer<Outgoing>, outbox: 
     );
     match outbox.refused(&source, error, &clock::now().to_string()) {
         Ok(item) => {
-            charge.change(item.bytes());
+            let charge = charge.beside(item.bytes());
             if letters.pass(Held { item, charge }).is_err() {
                 tracing::error!(salt.jid = %source.jid, "a dead letter is lost: its publisher is gone");
             }

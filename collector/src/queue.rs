@@ -66,15 +66,15 @@ impl Budget {
 }
 
 impl Charge {
-    /// The same place in the queue with another content: a frame became an event.
+    /// Bytes for what was made of this: a frame became an event, or several.
     ///
-    /// It may exceed the budget for as long as it waits; no frame is taken until there is room again.
-    pub fn change(&mut self, bytes: usize) {
+    /// They may exceed the budget for as long as they wait; no frame is taken until there is room again.
+    pub fn beside(&self, bytes: usize) -> Charge {
         let bytes = bytes.saturating_add(OVERHEAD);
-        let used = &self.budget.used;
-        used.fetch_add(bytes, Ordering::Relaxed);
-        used.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = bytes;
+        self.budget.used.fetch_add(bytes, Ordering::Relaxed);
+        self.budget.items.fetch_add(1, Ordering::Relaxed);
+        let budget = self.budget.clone();
+        Charge { budget, bytes }
     }
 }
 
@@ -160,10 +160,11 @@ mod tests {
         assert_eq!(writer.offer("a", 50), Ok(()));
         assert_eq!(writer.offer("b", 50), Ok(()));
         assert_eq!(writer.offer("c", OVERHEAD), Err(NotTaken::Full));
-        let mut held = reader.try_recv().unwrap();
-        held.charge.change(10);
-        assert_eq!(budget.used(), 2 * OVERHEAD + 60);
+        let held = reader.try_recv().unwrap();
+        let made_of_it = held.charge.beside(10);
         drop(held);
+        assert_eq!((budget.items(), budget.used()), (2, 2 * OVERHEAD + 60));
+        drop(made_of_it);
         assert_eq!(writer.offer("c", OVERHEAD), Ok(()));
         drop(reader);
         assert_eq!(budget.items(), 0);

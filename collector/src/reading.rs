@@ -1,13 +1,13 @@
 //! Frames become messages: read, counted, encoded, in the order in which they were heard.
 //! It decides nothing about an event, which is the normaliser's, and waits for nobody but the next frame.
 
-use std::sync::Arc;
+use pillarbox_proto::event::Event;
 
 use crate::bus::Heard;
 use crate::counts::Counts;
-use crate::normalize::{Origin, Reading, normalize};
+use crate::normalize::{NoiseReason, Origin, Reading, Unreadable, normalize, parts};
 use crate::outgoing::{Outbox, Outgoing};
-use crate::queue::{Held, NotTaken, Reader, Writer};
+use crate::queue::{Charge, Held, NotTaken, Reader, Writer};
 
 /// Where messages go: events one way, dead letters another, so that neither waits for the other.
 #[derive(Debug)]
@@ -24,29 +24,38 @@ pub fn read(
     outbox: &Outbox,
     mut frames: Reader<Heard>,
     out: &Out,
-    counts: &Arc<Counts>,
+    counts: &Counts,
 ) {
-    while let Some(heard) = frames.blocking_recv() {
-        if message(origin, outbox, heard, out, counts) == Err(NotTaken::Closed) {
+    while let Some(Held { item, charge }) = frames.blocking_recv() {
+        let (body, at) = (&item.frame.body, item.at.to_string());
+        let passed = match events(normalize(origin, body, Some(&at)), counts) {
+            Ok(events) => events.iter().try_for_each(|event| {
+                counts.event(event);
+                pass(outbox.event(event, body), &charge, &out.events)
+            }),
+            Err(unreadable) => pass(outbox.unreadable(unreadable, &at), &charge, &out.letters),
+        };
+        if passed == Err(NotTaken::Closed) {
             return;
         }
     }
 }
 
-fn message(
-    origin: &Origin,
-    outbox: &Outbox,
-    heard: Held<Heard>,
-    out: &Out,
-    counts: &Arc<Counts>,
-) -> Result<(), NotTaken> {
-    let Held { item, mut charge } = heard;
-    let body = &item.frame.body;
-    let at = item.at.to_string();
-    let (message, way) = match normalize(origin, body, Some(&at)) {
-        Reading::Event(event) => {
-            counts.event(&event);
-            (outbox.event(&event, body), &out.events)
+/// The events that a frame makes: none, one, or the parts of one. What is none is counted.
+fn events(reading: Reading, counts: &Counts) -> Result<Vec<Event>, Unreadable> {
+    match reading {
+        Reading::Event(event) => Ok(parts(*event)),
+        Reading::Beat { beat, .. } => {
+            counts.noise.one(NoiseReason::FindJob.as_str());
+            Ok(vec![*beat])
+        }
+        Reading::Noise { reason, .. } => {
+            counts.noise.one(reason.as_str());
+            Ok(Vec::new())
+        }
+        Reading::Other(tag) => {
+            counts.other.one(tag.as_str());
+            Ok(Vec::new())
         }
         Reading::Unreadable(event) => {
             counts.unreadable.one();
@@ -54,20 +63,19 @@ fn message(
                 salt.tag = %event.tag, event.length = event.length, event.sha256 = %event.sha256,
                 "a job event cannot be read ({}): it becomes a dead letter", event.error
             );
-            (outbox.unreadable(event, &at), &out.letters)
+            Err(event)
         }
-        Reading::Noise { reason, .. } => {
-            counts.noise.one(&format!("{reason:?}"));
-            return Ok(());
-        }
-        Reading::Other(tag) => {
-            counts.other.one(&format!("{tag:?}"));
-            return Ok(());
-        }
-    };
+    }
+}
+
+fn pass(
+    message: Result<Outgoing, serde_json::Error>,
+    frame: &Charge,
+    way: &Writer<Outgoing>,
+) -> Result<(), NotTaken> {
     match message {
         Ok(item) => {
-            charge.change(item.bytes());
+            let charge = frame.beside(item.bytes());
             way.pass(Held { item, charge })
         }
         Err(error) => {

@@ -129,7 +129,7 @@ async fn damage_drops_the_connection_and_the_next_works() {
     let damages: [&[u8]; 3] = [
         b"\xff\xff\xff\xff and then 4 GB",
         b"\x00\x00\x00\x00\x00\x00",
-        b"\x82\xa4heid\x80\xa4body\xc4\x01x",
+        b"\x82\xa4head\x80\xa4bodx\xc4\x01x",
     ];
     for (n, damage) in damages.into_iter().enumerate() {
         let mut master = stage.accept().await;
