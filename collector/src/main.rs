@@ -1,20 +1,40 @@
-//! `pillarbox-collector`: arguments, then the command that they name.
-//! It decides nothing.
+//! The program: arguments, configuration, telemetry, signals, work, exit code.
+//! It decides nothing that a test would want.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pillarbox_collector::command::decode::Decode;
+use clap::Parser as _;
+use pillarbox_collector::command::run::{Options, shutdown};
+use pillarbox_collector::command::{Arguments, Command};
+use pillarbox_collector::{Ended, run, telemetry};
 
-/// Reads a Salt master's event bus and publishes normalised job events to NATS JetStream.
-#[derive(Debug, Parser)]
-#[command(name = "pillarbox-collector", version)]
-enum Command {
-    Decode(Decode),
-}
+/// `EX_CONFIG` of `sysexits.h`: a person must change the file; restarting is no use.
+const BAD_FILE: u8 = 78;
 
 fn main() -> anyhow::Result<ExitCode> {
-    match Command::parse() {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Run(options) => start(&options, &arguments.log),
         Command::Decode(decode) => Ok(decode.run()?),
     }
+}
+
+fn start(options: &Options, log: &str) -> anyhow::Result<ExitCode> {
+    use std::io::Write as _;
+    let config = match options.config() {
+        Ok(config) => config,
+        Err(mistakes) => {
+            writeln!(std::io::stderr(), "{mistakes}")?;
+            return Ok(ExitCode::from(BAD_FILE));
+        }
+    };
+    telemetry::start(log)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended =
+        runtime.block_on(async { anyhow::Ok(run(config, options.grace, shutdown()?).await?) });
+    runtime.shutdown_background();
+    Ok(match ended? {
+        Ended::Drained => ExitCode::SUCCESS,
+        Ended::Left(_) => ExitCode::FAILURE,
+    })
 }

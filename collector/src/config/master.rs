@@ -1,0 +1,149 @@
+//! What the collector takes from the Salt master's own configuration: who it is and where its event bus is.
+//! It does not validate Salt's file: what Salt accepts is fine here, and unknown keys are not looked at.
+
+use std::path::{Path, PathBuf};
+
+use super::yaml::{self, Node, Placed};
+
+/// What the master's file says; absent where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Master {
+    pub(crate) id: Option<String>,
+    pub(crate) sock_dir: Option<PathBuf>,
+    pub(crate) user: Option<String>,
+    pub(crate) max_event_size: Option<usize>,
+    pub(crate) ipc_mode: Option<String>,
+    pub(crate) tcp_master_pub_port: Option<u16>,
+}
+
+/// Why the master's file says nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MasterError {
+    /// It is not there, or may not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        path: String,
+        source: std::io::Error,
+    },
+    /// It is no YAML.
+    #[error("{path}:{line}:{column}: {text}")]
+    Parse {
+        path: String,
+        line: u64,
+        column: u64,
+        text: String,
+    },
+}
+
+/// Reads the master's file and what it includes: later files win, as in Salt (`salt/config/__init__.py include_config`).
+pub(crate) fn read(file: &Path) -> Result<Master, MasterError> {
+    let mut settings = Settings::default();
+    settings.merge(file)?;
+    let dir = file.parent().unwrap_or(Path::new("/"));
+    let default_include = settings
+        .text("default_include")
+        .unwrap_or_else(|| "master.d/*.conf".to_owned());
+    for included in matching(dir, &default_include) {
+        settings.merge(&included)?;
+    }
+    Ok(settings.master())
+}
+
+/// Every key of the files read so far; of equal ones the last counts.
+#[derive(Default)]
+struct Settings(Vec<(Placed<String>, Placed<Node>)>);
+
+impl Settings {
+    fn merge(&mut self, file: &Path) -> Result<(), MasterError> {
+        let path = file.display().to_string();
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(source) => return Err(MasterError::Read { path, source }),
+        };
+        match yaml::parse(&text) {
+            Ok(Placed {
+                value: Node::Map(entries),
+                ..
+            }) => self.0.extend(entries),
+            Ok(_) => {} // only comments: all of Salt's defaults
+            Err((place, text)) => {
+                return Err(MasterError::Parse {
+                    path,
+                    line: place.line,
+                    column: place.column,
+                    text,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        let (_, node) = self.0.iter().rev().find(|(k, _)| k.value == key)?;
+        match &node.value {
+            Node::Text(text) if !text.is_empty() => Some(text.clone()),
+            Node::Text(_) | Node::Null | Node::List(_) | Node::Map(_) => None,
+        }
+    }
+
+    fn master(&self) -> Master {
+        let root_dir = PathBuf::from(self.text("root_dir").unwrap_or_else(|| "/".to_owned()));
+        let number = |key: &str| self.text(key)?.parse::<usize>().ok();
+        Master {
+            id: self.text("id"),
+            sock_dir: match self.text("sock_dir") {
+                Some(dir) => Some(below(&root_dir, Path::new(&dir))),
+                None if self.text("root_dir").is_some() => {
+                    Some(below(&root_dir, Path::new(super::SOCK_DIR)))
+                }
+                None => None,
+            },
+            user: self.text("user"),
+            max_event_size: number("max_event_size"),
+            ipc_mode: self.text("ipc_mode"),
+            tcp_master_pub_port: number("tcp_master_pub_port").and_then(|n| u16::try_from(n).ok()),
+        }
+    }
+}
+
+/// Salt puts `root_dir` before every path that does not begin with it (`salt/config/__init__.py prepend_root_dir`).
+fn below(root_dir: &Path, path: &Path) -> PathBuf {
+    let path = path.strip_prefix(root_dir).unwrap_or(path);
+    root_dir.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// The files that `dir/*.ext` names, sorted. A pattern of another form names one file.
+fn matching(dir: &Path, pattern: &str) -> Vec<PathBuf> {
+    let pattern = dir.join(pattern);
+    let name = pattern.file_name().and_then(|name| name.to_str());
+    let Some((prefix, suffix)) = name.and_then(|name| name.split_once('*')) else {
+        return pattern.is_file().then_some(pattern).into_iter().collect();
+    };
+    let Some(Ok(entries)) = pattern.parent().map(std::fs::read_dir) else {
+        return Vec::new();
+    };
+    let fits = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|n| n.starts_with(prefix) && n.ends_with(suffix) && !n.starts_with('.'))
+    };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(fits);
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stand_below_the_root_dir() {
+        let check = |root: &str, path: &str, expect: &str| {
+            assert_eq!(below(Path::new(root), Path::new(path)), Path::new(expect));
+        };
+        check("/", "/var/run/salt/master", "/var/run/salt/master");
+        check("/lab", "/var/run/salt/master", "/lab/var/run/salt/master");
+        check("/lab", "/lab/run", "/lab/run");
+        check("/lab", "run", "/lab/run");
+    }
+}

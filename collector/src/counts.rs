@@ -1,0 +1,148 @@
+//! What the collector has done since it started, as plain numbers.
+//! It exports nothing: a line each minute says what they are.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pillarbox_proto::event::{Event, What};
+
+/// One number that only grows.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// One more.
+    pub fn one(&self) {
+        self.add(1);
+    }
+
+    /// Some more.
+    pub fn add(&self, n: usize) {
+        let n = u64::try_from(n).unwrap_or(u64::MAX);
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// How many by now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Numbers by name, for what is rare or whose names are not known beforehand.
+#[derive(Debug, Default)]
+pub struct Named(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Named {
+    /// One more of this name.
+    pub fn one(&self, name: &'static str) {
+        let mut map = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        *map.entry(name).or_default() += 1;
+    }
+
+    /// All of them together.
+    pub fn total(&self) -> u64 {
+        let map = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        map.values().sum()
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let map = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        for (n, (name, count)) in map.iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            write!(f, "{comma}{name} {count}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is counted.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Frames read from the bus, dropped ones included.
+    pub heard: Count,
+    /// Job events read, by kind and outcome: `new`, `ret failed`, …
+    pub events: Named,
+    /// Job events that nobody wants, by reason.
+    pub noise: Named,
+    /// Events with other tags, by kind of tag.
+    pub other: Named,
+    /// Job events that could not be read.
+    pub unreadable: Count,
+    /// Connections dropped because of damage in the stream.
+    pub frame_errors: Count,
+    /// Times the bus was away after it had been there.
+    pub disconnects: Count,
+    /// Gaps, of either cause, by now closed.
+    pub gaps: Count,
+    /// Frames dropped because the queue was full.
+    pub dropped: Count,
+    /// Events that JetStream acknowledged.
+    pub published: Count,
+    /// Acknowledged as known already, though this process had never sent them.
+    pub duplicates: Count,
+    /// Publishes sent again.
+    pub retries: Count,
+    /// Atomic batches that JetStream stored.
+    pub batches: Count,
+    /// Atomic batches that were not stored; their events were published again one by one.
+    pub batches_refused: Count,
+    /// Dead letters that JetStream acknowledged.
+    pub dead: Count,
+}
+
+impl Counts {
+    /// A job event by its kind, and a return by its outcome.
+    pub fn event(&self, event: &Event) {
+        match &event.what {
+            What::Ret(ret) => self.events.one(match ret.outcome.as_str() {
+                "failed" => "ret failed",
+                "changed" => "ret changed",
+                "pending" => "ret pending",
+                _ => "ret clean",
+            }),
+            What::New(_) | What::End(_) | What::Beat(_) => self.events.one(event.kind()),
+        }
+    }
+
+    /// What the minute's line is about; it is not said again while nothing of this moves.
+    pub fn moved(&self) -> [u64; 6] {
+        [
+            self.heard.get(),
+            self.published.get(),
+            self.dead.get(),
+            self.retries.get(),
+            self.gaps.get(),
+            self.frame_errors.get(),
+        ]
+    }
+
+    /// One line that reads alone; every number since the start.
+    pub fn log(&self, waiting: usize) {
+        let (heard, published) = (self.heard.get(), self.published.get());
+        let events = self.events.total();
+        tracing::info!(
+            heard,
+            events,
+            published,
+            waiting_bytes = waiting,
+            by_kind = %self.events,
+            noise = self.noise.total(),
+            noise_by_reason = %self.noise,
+            other = self.other.total(),
+            unreadable = self.unreadable.get(),
+            dead_letters = self.dead.get(),
+            frame_errors = self.frame_errors.get(),
+            disconnects = self.disconnects.get(),
+            gaps = self.gaps.get(),
+            dropped = self.dropped.get(),
+            duplicates = self.duplicates.get(),
+            retries = self.retries.get(),
+            batches = self.batches.get(),
+            batches_refused = self.batches_refused.get(),
+            "heard {heard} bus events since the start, {events} of them job events; {published} are published"
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! Ids that this process sent not long ago: an event that comes again under one of them would spoil a whole batch.
+//! It drops nothing: the server alone decides what is a duplicate. It only tells which way an event is published.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+
+/// How many ids are remembered: those of the last few batches. A forgotten one costs a refused batch, nothing else.
+const IDS: usize = 16 * 1024;
+
+/// The last ids sent, as hashes.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    state: RandomState,
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Recent {
+    /// Remembers an id. False if it was remembered already.
+    pub(super) fn first(&mut self, id: &str) -> bool {
+        let hash = self.state.hash_one(id);
+        if !self.known.insert(hash) {
+            return false;
+        }
+        self.order.push_back(hash);
+        if self.order.len() > IDS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_first_once_until_it_is_forgotten() {
+        let mut recent = Recent::default();
+        assert!(recent.first("a"));
+        assert!(!recent.first("a"));
+        for n in 0..IDS {
+            assert!(recent.first(&n.to_string()));
+        }
+        assert!(recent.first("a"));
+        assert_eq!(recent.order.len(), IDS);
+        assert_eq!(recent.known.len(), IDS);
+    }
+}
