@@ -7,4 +7,8 @@ pub mod matcher;
 
 pub mod route;
 
+pub mod render;
+
 pub mod receiver;
+
+pub mod retry;
