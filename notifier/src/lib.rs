@@ -7,6 +7,10 @@ pub mod matcher;
 
 pub mod route;
 
+pub mod deliver;
+
+pub mod ledger;
+
 pub mod render;
 
 pub mod receiver;

@@ -91,7 +91,13 @@ pub fn verdict(attempt: &Attempt, so_far: &SoFar, jitter: f64) -> Verdict {
         Attempt::Broken { .. } | Attempt::Unclear { .. } => broken(so_far, jitter),
         Attempt::Ambiguous { .. } => match so_far.on_ambiguous {
             OnAmbiguous::Resend => unreached(so_far, jitter),
-            OnAmbiguous::Hold => give_up("ambiguous"),
+            OnAmbiguous::Hold => {
+                let pause = unreached(so_far, jitter).pause;
+                Verdict {
+                    pause,
+                    ..give_up("ambiguous")
+                }
+            }
         },
         Attempt::TooLarge { .. } if !so_far.smaller => on_its_own(Fate::Smaller),
         Attempt::TooLarge { .. } | Attempt::Refused { .. } => give_up("refused"),
@@ -378,7 +384,7 @@ mod tests {
             Fate::GiveUp {
                 reason: "ambiguous",
             },
-            None,
+            Some(2),
         );
     }
 
