@@ -16,8 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::ClockError;
 use crate::ledger::{Ledger, LedgerError};
-use crate::nats::{ClockError, Nats, Streak};
+use crate::nats::Nats;
+use crate::patience::{Streak, persist};
 use crate::receiver::{Receiver, Sender, SetUpError};
 use delivery::Outcome;
 use pauses::{Gate, Pauses, PausesError, Probe};
@@ -59,11 +61,11 @@ enum DeliverError {
     Pauses(#[from] PausesError),
     #[error(transparent)]
     Clock(#[from] ClockError),
-    #[error("cannot find the queue: {0}")]
+    #[error("cannot find the queue")]
     Queue(#[source] async_nats::jetstream::stream::ConsumerError),
-    #[error("cannot pull: {0}")]
+    #[error("cannot pull")]
     Pull(#[source] async_nats::Error),
-    #[error("cannot acknowledge: {0}")]
+    #[error("cannot acknowledge")]
     Ack(#[source] async_nats::Error),
 }
 
@@ -136,7 +138,7 @@ impl Destination {
     async fn open(nats: Nats, receiver: Arc<Receiver>, sender: Sender) -> Destination {
         let streak = Streak::default();
         let transport = receiver.transport.name();
-        let (ledger, pauses, queue) = crate::nats::persist(&streak, "opening a queue", || async {
+        let (ledger, pauses, queue) = persist(&streak, "opening a queue", || async {
             let stream = nats.topology.deliveries_name();
             let name = deliver_name(&nats.group, &receiver.name, transport);
             let queue = nats.jetstream.get_consumer_from_stream(name, stream).await;
@@ -218,7 +220,7 @@ impl Destination {
                 outcome = &mut work => break outcome,
                 () = sleep(ACK_WAIT / 3) => {
                     if let Err(error) = pulled.message.ack_with(AckKind::Progress).await {
-                        self.streak.failed("keeping a delivery", &error);
+                        self.streak.failed("keeping a delivery", &DeliverError::Ack(error));
                     }
                 }
             }

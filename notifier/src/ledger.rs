@@ -11,7 +11,10 @@ use pillarbox_proto::subject::DeliveryKey;
 use pillarbox_proto::topology::Bucket;
 use pillarbox_proto::wire::{self, DecodeError};
 
-use crate::nats::{Nats, Streak, elapsed, persist, timestamp};
+use crate::clock::elapsed;
+use crate::nats::Nats;
+use crate::patience::{Streak, persist};
+use crate::read_back::timestamp;
 
 /// Who claims a delivery has it to himself for so long.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -38,16 +41,16 @@ pub struct Page {
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The bucket cannot be opened.
-    #[error("cannot open the ledger: {0}")]
+    #[error("cannot open the ledger")]
     Open(#[from] KeyValueError),
     /// No answer to a read.
-    #[error("cannot read the ledger: {0}")]
+    #[error("cannot read the ledger")]
     Read(#[from] EntryError),
     /// An entry of a newer Pillarbox, or a damaged one.
-    #[error("cannot read an entry of the ledger: {0}")]
+    #[error("cannot read an entry of the ledger")]
     Decode(#[from] DecodeError),
     /// An entry that is no JSON cannot be.
-    #[error("cannot write an entry of the ledger: {0}")]
+    #[error("cannot write an entry of the ledger")]
     Encode(#[from] serde_json::Error),
     /// Somebody else wrote in the meantime.
     #[error("another worker wrote the entry")]

@@ -1,11 +1,33 @@
 //! The notifier: job events in, messages to people out, one per job.
 //! It holds nothing in memory that JetStream does not also hold.
 
+pub mod command;
+
+pub mod config;
+
+pub mod telemetry;
+
 pub mod nats;
+
+pub mod clock;
+
+pub mod patience;
 
 pub mod matcher;
 
 pub mod route;
+
+pub mod provision;
+
+pub mod pull;
+
+pub mod read_back;
+
+pub mod outbox;
+
+pub mod intake;
+
+pub mod digest;
 
 pub mod deliver;
 
@@ -16,3 +38,88 @@ pub mod render;
 pub mod receiver;
 
 pub mod retry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::Config;
+use nats::Nats;
+use provision::Provisioned;
+use tokio_util::sync::CancellationToken;
+
+/// What ends the work and cannot be helped by trying again.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The signals that ask for an end cannot be heard.
+    #[error("cannot listen for signals")]
+    Signals(#[source] std::io::Error),
+    /// There will be no connection to NATS.
+    #[error(transparent)]
+    Nats(#[from] nats::ConnectError),
+}
+
+/// Works until `shutdown`, then finishes what is in hand.
+///
+/// # Errors
+/// What cannot be helped by trying again.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
+    let nats = nats::connect(&config).await?;
+    tracing::info!(worker = %nats.worker, "started");
+    if until_provisioned(&nats, &config, &shutdown).await.is_none() {
+        return Ok(());
+    }
+    let config = Arc::new(config);
+    tokio::join!(
+        intake::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
+        digest::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
+    );
+    Ok(())
+}
+
+/// Creates or updates what is needed on NATS.
+///
+/// # Errors
+/// What cannot be helped by trying again.
+pub async fn provision(config: Config) -> Result<Provisioned, RunError> {
+    let nats = nats::connect(&config).await?;
+    let never = CancellationToken::new();
+    Ok(until_provisioned(&nats, &config, &never)
+        .await
+        .unwrap_or_default())
+}
+
+/// NATS may be away, or its cluster without a leader yet: tried until it works. `None` if `shutdown` came first.
+async fn until_provisioned(
+    nats: &Nats,
+    config: &Config,
+    shutdown: &CancellationToken,
+) -> Option<Provisioned> {
+    const AGAIN: Duration = Duration::from_secs(1);
+    let mut said = String::new();
+    while !shutdown.is_cancelled() {
+        match provision::provision(nats, &config.receivers, &config.routes).await {
+            Ok(done) => {
+                let (created, changed) = (done.created.join(","), done.changed.join(","));
+                tracing::info!(
+                    created,
+                    changed,
+                    kept = done.kept,
+                    "streams and consumers are as they should be"
+                );
+                return Some(done);
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if said != text {
+                    tracing::warn!(
+                        error = telemetry::chain(&error),
+                        "cannot provision yet; trying again"
+                    );
+                    said = text;
+                }
+            }
+        }
+        let _ = tokio::time::timeout(AGAIN, shutdown.cancelled()).await;
+    }
+    None
+}

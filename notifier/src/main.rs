@@ -1,2 +1,59 @@
-//! x
-fn main() {}
+//! The program `pillarbox-notifier`: arguments, configuration, logs, the command, the exit code.
+//! Everything that a test would want is in the library.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use pillarbox_notifier::command::{Arguments, Command, check, provision, refuse, run};
+use pillarbox_notifier::telemetry;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::Check) {
+        return check::check(&arguments);
+    }
+    match work(arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let config = match arguments.load() {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(refuse(&mistakes)),
+    };
+    telemetry::set_up(arguments.log_filter());
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    match arguments.command {
+        Command::Run { grace } => {
+            let ended = run::run(config, grace)
+                .await
+                .context("the notifier stopped")?;
+            match ended {
+                run::Ended::Drained => tracing::info!("stopped"),
+                run::Ended::GraceOver => {
+                    tracing::warn!(
+                        "stopped before everything in hand was finished: the grace period is over"
+                    );
+                }
+                run::Ended::AtOnce => tracing::warn!("stopped at once, by a second signal"),
+            }
+        }
+        Command::Provision => {
+            provision::provision(config)
+                .await
+                .context("cannot set up NATS")?;
+            tracing::info!("streams, consumers and buckets are as they should be");
+        }
+        Command::Check => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -203,13 +203,13 @@ impl Sender {
 #[derive(Debug, thiserror::Error)]
 pub enum SetUpError {
     /// No HTTP client: mostly, no certificates of the system are there.
-    #[error("no HTTPS client: {0}")]
+    #[error("no HTTPS client")]
     Http(#[source] reqwest::Error),
     /// The webhook's URL is none. It is not printed.
     #[error("the webhook's URL is no URL")]
     Url,
     /// No TLS for mail: mostly, no certificates of the system are there.
-    #[error("no TLS for mail: {0}")]
+    #[error("no TLS for mail")]
     Tls(#[source] lettre::transport::smtp::Error),
 }
 

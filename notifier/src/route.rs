@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pillarbox_proto::digest::Job;
-use pillarbox_proto::event::Outcome;
+use pillarbox_proto::event::{Event, Outcome, What};
 
 use crate::matcher::Matcher;
 
@@ -95,5 +95,43 @@ impl Route {
     /// Whether its `outcome` asks for this.
     pub fn wants(&self, taken: Taken) -> bool {
         self.matchers.outcome.matches(taken.as_str())
+    }
+}
+
+/// The routes on `start` that take a job, in their order: the first, and those after it that it lets it go on to.
+pub fn starts<'a>(routes: &'a [Route], job: &Job) -> Vec<&'a Route> {
+    let mut taken = Vec::new();
+    for route in routes
+        .iter()
+        .filter(|route| route.on == Moment::Start && route.takes_job(job))
+    {
+        taken.push(route);
+        if !route.goes_on {
+            break;
+        }
+    }
+    taken
+}
+
+/// Whether some route on `finish` could speak because of this event. What a return does not say (its target) may match.
+pub fn opens(routes: &[Route], event: &Event) -> bool {
+    let finish = || routes.iter().filter(|route| route.on == Moment::Finish);
+    let names: Vec<&str> = event.fun.names().iter().map(String::as_str).collect();
+    match &event.what {
+        What::New(new) => {
+            let target = new
+                .target
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            finish().any(|route| {
+                route.matchers.fun.matches_any(&names) && route.matchers.target.matches(&target)
+            })
+        }
+        What::Ret(ret) => finish().any(|route| {
+            route.matchers.fun.matches_any(&names)
+                && route.takes(&ret.minion.0, Taken::Outcome(ret.outcome))
+        }),
+        What::End(_) | What::Beat(_) => false,
     }
 }

@@ -61,6 +61,12 @@ pub struct LedgerEntry {
     pub version: u64,
     /// Hash of what a reader saw of it; empty for none.
     pub seen: String,
+    /// How many messages were said under this key: follow-ups keep a growing distance.
+    #[serde(default)]
+    pub said: u32,
+    /// When the last of them was accepted, by the server's clock, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<String>,
     /// What the far side gave back for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,

@@ -82,8 +82,19 @@ pub struct JobNew {
     /// Number of this part from 1, and of all parts, where the minions did not fit into one message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<(u32, u32)>,
+    /// How many minions all parts name together; absent where this is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u32>,
     /// Hash of function and redacted arguments: the same work, whoever runs it and whenever.
     pub run: String,
+}
+
+impl JobNew {
+    /// How many minions Salt expects, all parts together.
+    pub fn of(&self) -> u32 {
+        self.total
+            .unwrap_or_else(|| u32::try_from(self.minions.len()).unwrap_or(u32::MAX))
+    }
 }
 
 /// A minion returned.
@@ -112,12 +123,31 @@ pub struct JobReturn {
     pub failures: Vec<StateReturn>,
     /// Changed (in test mode: would change) states, in the order they ran.
     pub changes: Vec<StateReturn>,
+    /// The states that took longest, slowest first; 3 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slowest: Vec<SlowState>,
     /// Why it could not even start: render errors, a missing SLS, a lock; or what a failed function said.
     pub errors: Vec<String>,
     /// Salt reports a failure (retcode, `success`) and no state failed.
     pub reporting_problem: bool,
     /// Hash of function, redacted arguments and schedule: as in [`JobNew::run`].
     pub run: String,
+}
+
+/// A state, and how long it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlowState {
+    /// `pkg.installed`
+    pub function: String,
+    /// Its id.
+    pub id: String,
+    /// What it acted on.
+    pub name: String,
+    /// The SLS it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sls: Option<String>,
+    /// Milliseconds.
+    pub duration_ms: f64,
 }
 
 /// 3008's batch is complete (`salt/batch/<jid>/complete`).

@@ -116,12 +116,12 @@ impl Topology {
         format!("{}{}", self.prefix, bucket.name())
     }
 
-    /// Every stream, buckets included.
-    pub fn streams(&self) -> Vec<Config> {
+    /// Every stream that a group needs, buckets included.
+    pub fn streams(&self, group: &Group) -> Vec<Config> {
         let mut streams = vec![
             self.events(),
-            self.open_jobs(),
-            self.deliveries(),
+            self.open_jobs(group),
+            self.deliveries(group),
             self.dead_letters(),
         ];
         streams.extend(Bucket::ALL.map(|bucket| self.bucket(bucket)));
@@ -147,12 +147,13 @@ impl Topology {
 
     /// Open jobs: one message per subject, and a second is refused. That refusal is the whole of the locking.
     ///
-    /// No `max_*` beside it and no age: nothing may push an open job out.
-    pub fn open_jobs(&self) -> Config {
+    /// No `max_*` beside it and no age: nothing may push an open job out. Its subjects name the group, and each group adds
+    /// its own: `pillarbox.v1.*.open.>` would overlap with `pillarbox.v1.dead.>`, which JetStream refuses (error 10065).
+    pub fn open_jobs(&self, group: &Group) -> Config {
         Config {
             name: self.open_jobs_name(),
             subjects: ["open", "verify", "storm"]
-                .map(|kind| format!("pillarbox.v1.*.{kind}.>"))
+                .map(|kind| format!("pillarbox.v1.{}.{kind}.>", group.token()))
                 .into(),
             retention: RetentionPolicy::WorkQueue,
             max_messages_per_subject: 1,
@@ -162,11 +163,11 @@ impl Topology {
         }
     }
 
-    /// Deliveries: one message per subject, where a newer version replaces a waiting older one.
-    pub fn deliveries(&self) -> Config {
+    /// Deliveries: one message per subject, where a newer version replaces a waiting older one. Each group adds its subject.
+    pub fn deliveries(&self, group: &Group) -> Config {
         Config {
             name: self.deliveries_name(),
-            subjects: vec!["pillarbox.v1.*.deliver.>".to_owned()],
+            subjects: vec![format!("pillarbox.v1.{}.deliver.>", group.token())],
             retention: RetentionPolicy::WorkQueue,
             max_messages_per_subject: 1,
             discard: DiscardPolicy::Old,
@@ -284,8 +285,9 @@ mod tests {
             prefix: "TEAM_A_".into(),
             replicas: 3,
         };
+        let group = Group::new("main").unwrap();
         let names: Vec<String> = topology
-            .streams()
+            .streams(&group)
             .into_iter()
             .map(|stream| stream.name)
             .collect();
@@ -301,11 +303,10 @@ mod tests {
         assert!(names.contains(&"KV_TEAM_A_JOBS".to_owned()));
         assert!(
             topology
-                .streams()
+                .streams(&group)
                 .iter()
                 .all(|stream| stream.num_replicas == 3)
         );
-        let group = Group::new("main").unwrap();
         assert_eq!(
             deliver_name(&group, "ops.slack", "slack"),
             "deliver-main-ops=2Eslack-slack"

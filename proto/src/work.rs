@@ -15,11 +15,8 @@ pub struct OpenItem {
     pub cluster: String,
     /// The job.
     pub job: String,
-    /// Stream sequence of the event that opened it, 0 when it was opened again by a check.
+    /// Stream sequence of the event that opened it.
     pub event: u64,
-    /// How often it was opened again after it had been settled: follow-ups keep a growing distance.
-    #[serde(default)]
-    pub again: u32,
 }
 
 /// The check that nothing slipped in while a job was settled (`….verify.<cluster>.<job>.<sequence>`).
@@ -35,9 +32,6 @@ pub struct VerifyItem {
     pub settled_to: u64,
     /// Minions had not answered: the item is kept, and put back with growing delays, until all have or a day has passed.
     pub awaiting: bool,
-    /// As in [`OpenItem::again`].
-    #[serde(default)]
-    pub again: u32,
 }
 
 /// The entry of `JOBS`.

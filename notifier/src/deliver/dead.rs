@@ -12,7 +12,7 @@ use pillarbox_proto::wire::{self, DecodeError};
 
 use super::delivery::Outcome;
 use super::{DeliverError, Destination};
-use crate::nats::persist;
+use crate::patience::persist;
 
 /// What was wrong with a message that cannot be read, beside its bytes.
 const ERROR_HEADER: &str = "Pillarbox-Error";

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::standing::{self, Standing, claim, held, record, standing};
 use super::{DeliverError, Destination, Pulled};
+use crate::clock::{elapsed, server_time};
 use crate::ledger::{LEASE, LedgerError, Page};
-use crate::nats::{elapsed, timestamp};
+use crate::read_back::timestamp;
 use crate::receiver::{Attempt, Letter, job};
 use crate::retry::{Fate, SoFar, Verdict, verdict};
 
@@ -37,7 +38,6 @@ struct Work<'a> {
     delivery: Delivery,
     taken: standing::Taken,
     published: Timestamp,
-    now: Timestamp,
     destination_failures: u32,
 }
 
@@ -54,7 +54,7 @@ impl Destination {
             Err(error) => return self.unreadable(message, &error).await,
         };
         let page = self.ledger.read(&delivery.key).await?;
-        let now = self.nats.server_time().await?;
+        let now = server_time(&self.nats).await?;
         let info = message.info().map_err(DeliverError::Ack)?;
         let (worker, sequence, time) = (&self.nats.worker, info.stream_sequence, info.delivered);
         let work = Work {
@@ -64,10 +64,10 @@ impl Destination {
                 version: delivery.version,
                 seen: self.sender.seen(&delivery.notification),
                 sequence,
+                now,
                 claimant: format!("{worker} {sequence}.{time}"),
             },
             published: timestamp(info.published),
-            now,
             destination_failures: pulled.probe.map_or(0, |probe| probe.failures),
             delivery,
         };
@@ -115,13 +115,13 @@ impl Destination {
                 follow_up,
                 smaller,
                 receipt: entry.receipt.as_ref(),
-                now: work.now,
+                now: work.taken.now,
             };
             let attempt = self.sender.attempt(&letter).await;
             let so_far = SoFar {
                 failures,
                 destination_failures: work.destination_failures,
-                age: elapsed(work.published, work.now),
+                age: elapsed(work.published, work.taken.now),
                 deadline: self.receiver.deadline,
                 smaller,
                 on_ambiguous: self.receiver.on_ambiguous,
@@ -222,7 +222,7 @@ impl Destination {
             reason: reason.to_owned(),
             error: error.to_owned(),
             attempts,
-            at: work.now.to_string(),
+            at: work.taken.now.to_string(),
         };
         tracing::error!(
             receiver = %self.receiver.name,

@@ -9,8 +9,11 @@ use pillarbox_proto::delivery::Pause;
 use pillarbox_proto::topology::Bucket;
 use pillarbox_proto::wire;
 
+use crate::clock::{ClockError, elapsed, server_time};
 use crate::ledger::LEASE;
-use crate::nats::{ClockError, Nats, Streak, elapsed, persist, timestamp};
+use crate::nats::Nats;
+use crate::patience::{Streak, persist};
+use crate::read_back::timestamp;
 
 /// Who lost a race for the probe looks again after this.
 const LOST: Duration = Duration::from_millis(200);
@@ -46,16 +49,16 @@ pub(super) struct Probe {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PausesError {
     /// The bucket cannot be opened.
-    #[error("cannot open the pauses: {0}")]
+    #[error("cannot open the pauses")]
     Open(#[from] KeyValueError),
     /// No answer to a read.
-    #[error("cannot read a pause: {0}")]
+    #[error("cannot read a pause")]
     Read(#[from] EntryError),
     /// No answer to a write.
-    #[error("cannot write a pause: {0}")]
+    #[error("cannot write a pause")]
     Write(#[from] UpdateError),
     /// An entry that is no JSON cannot be.
-    #[error("cannot write a pause: {0}")]
+    #[error("cannot write a pause")]
     Encode(#[from] serde_json::Error),
     /// The server's clock is not known.
     #[error(transparent)]
@@ -110,7 +113,7 @@ impl Pauses {
         let Some(pause) = pause else {
             return Ok((None, found.revision));
         };
-        let gone = elapsed(timestamp(found.created), self.nats.server_time().await?);
+        let gone = elapsed(timestamp(found.created), server_time(&self.nats).await?);
         let left = Duration::from_millis(pause.milliseconds).saturating_sub(gone);
         Ok((Some((pause, left)), found.revision))
     }

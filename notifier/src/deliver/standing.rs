@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use pillarbox_proto::delivery::{LedgerEntry, LedgerState};
 use pillarbox_proto::subject::DeliveryKey;
 
@@ -21,6 +22,8 @@ pub struct Taken {
     pub seen: String,
     /// Stream sequence of its message.
     pub sequence: u64,
+    /// The server's clock when it was taken.
+    pub now: Timestamp,
     /// Who has it, and which of the message's deliveries this is: no two claims look the same.
     pub claimant: String,
 }
@@ -95,6 +98,8 @@ pub fn claim(entry: Option<LedgerEntry>, taken: &Taken, in_doubt: u64) -> Ledger
         attempts: 0,
         version: 0,
         seen: String::new(),
+        said: 0,
+        said_at: None,
         receipt: None,
         in_doubt: 0,
     });
@@ -122,6 +127,8 @@ pub fn record(claimed: &LedgerEntry, taken: &Taken, attempt: &Attempt, fate: &Fa
         Fate::Done => {
             entry.version = taken.version;
             entry.seen = taken.seen.clone();
+            entry.said += 1;
+            entry.said_at = Some(taken.now.to_string());
             if entry.in_doubt == taken.version {
                 LedgerState::Ambiguous {
                     sending: taken.version,
@@ -165,6 +172,7 @@ mod tests {
             version,
             seen: format!("hash of {version}"),
             sequence: 100 + version,
+            now: "2026-11-22T13:02:13Z".parse().unwrap(),
             claimant: "w1".into(),
         }
     }
@@ -294,7 +302,7 @@ mod tests {
             &Fate::Done,
         );
         assert_eq!(second.state, LedgerState::Ambiguous { sending: 1 });
-        assert_eq!((second.version, second.attempts), (1, 2));
+        assert_eq!((second.version, second.attempts, second.said), (1, 2, 1));
         let third = record(
             &claim(Some(second), &taken(2), 0),
             &taken(2),

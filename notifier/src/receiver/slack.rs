@@ -1,7 +1,6 @@
 //! One attempt at a Slack incoming webhook, and what its answer means.
 //! It neither retries nor renders.
 
-use std::error::Error;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -10,7 +9,7 @@ use pillarbox_proto::subject::hash;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Attempt, Letter, SetUpError, said};
-use crate::render;
+use crate::{render, telemetry};
 
 /// One attempt, from connecting to the end of the answer.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -113,14 +112,7 @@ pub fn seen(notification: &Notification) -> String {
 /// No answer, or not a whole one. Only before the connection stood is it sure that nothing was sent.
 fn broken_off(error: reqwest::Error) -> Attempt {
     let error = error.without_url();
-    let mut why = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        why.push_str(": ");
-        why.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    let why = said(&why);
+    let why = said(&telemetry::chain(&error));
     if error.is_connect() || error.is_builder() {
         Attempt::Unreached { why }
     } else {

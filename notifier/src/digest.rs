@@ -1,0 +1,369 @@
+//! Loop 2: open job → look → read back → fold → speak → settle → verify.
+//! It renders nothing and sends nothing; its core is in the modules below, and what it remembers is in JetStream.
+
+pub mod fold;
+
+pub mod completion;
+
+pub mod faults;
+
+pub mod findings;
+
+mod text;
+
+pub mod speak;
+
+mod fault_book;
+
+mod hints;
+
+mod settle;
+
+mod verify;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::{AckKind, Message};
+use jiff::Timestamp;
+use pillarbox_proto::event::{Event, What};
+use pillarbox_proto::subject::{Token, id};
+use pillarbox_proto::topology;
+use tokio_util::sync::CancellationToken;
+
+use self::completion::{Beat, Due, Progress, Waits, Window, since};
+use self::fold::{Fold, Stored};
+use self::hints::{Announced, Hints};
+use self::settle::{Settled, Settlement};
+use crate::config::Config;
+use crate::nats::Nats;
+use crate::pull::{self, Durable};
+use crate::read_back::{self, Look};
+use crate::route::{self, Moment, Route};
+use crate::telemetry;
+
+/// Open jobs and checks worked on at once.
+const AT_ONCE: usize = 32;
+/// A job whose last sign of life is younger than this is looked at every second.
+const ACTIVE: Duration = Duration::from_secs(15);
+/// No open job is looked at more often.
+const SOON: Duration = Duration::from_secs(1);
+/// No open job waits longer for its next look.
+const LATEST: Duration = Duration::from_secs(60);
+/// Something failed, or somebody else was quicker: look again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// How often the number of open jobs is asked for.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+
+/// Why a job could not be worked on: always worth another look.
+#[derive(Debug, thiserror::Error)]
+enum DigestError {
+    #[error(transparent)]
+    Read(#[from] read_back::ReadError),
+    #[error(transparent)]
+    Queue(#[from] crate::outbox::OutboxError),
+    #[error("cannot read or write {what}")]
+    Bucket {
+        what: &'static str,
+        #[source]
+        source: async_nats::Error,
+    },
+}
+
+fn bucket<E: Into<async_nats::Error>>(what: &'static str) -> impl FnOnce(E) -> DigestError {
+    move |source| DigestError::Bucket {
+        what,
+        source: source.into(),
+    }
+}
+
+/// What is to become of an open message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// It goes back, and comes again after this.
+    Back(Duration),
+    /// It is settled, and its check is queued.
+    Done,
+}
+
+/// A job by its tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Name {
+    cluster: Token,
+    job: Token,
+}
+
+struct Digester {
+    nats: Nats,
+    config: Arc<Config>,
+    hints: Hints,
+}
+
+/// Takes open jobs and checks until `shutdown`.
+pub async fn run(nats: Nats, config: Arc<Config>, shutdown: CancellationToken) {
+    let durable = Durable {
+        stream: nats.topology.open_jobs_name(),
+        name: topology::open_name(&nats.group),
+        at_once: AT_ONCE,
+    };
+    let digester = Arc::new(Digester {
+        nats: nats.clone(),
+        config,
+        hints: Hints::default(),
+    });
+    let counting = tokio::spawn(count(Arc::clone(&digester), shutdown.clone()));
+    pull::each(&nats, &durable, &shutdown, |message| {
+        Arc::clone(&digester).take(message)
+    })
+    .await;
+    let _ = counting.await;
+}
+
+/// Keeps the number of open jobs, which spaces the looks at idle ones.
+async fn count(digester: Arc<Digester>, shutdown: CancellationToken) {
+    let name = digester.nats.topology.open_jobs_name();
+    while !shutdown.is_cancelled() {
+        if let Ok(stream) = digester.nats.jetstream.get_stream(&name).await {
+            digester.hints.count(stream.cached_info().state.messages);
+        }
+        let _ = tokio::time::timeout(COUNT_EVERY, shutdown.cancelled()).await;
+    }
+}
+
+impl Digester {
+    async fn take(self: Arc<Self>, message: Message) {
+        let tokens: Vec<&str> = message.subject.split('.').collect();
+        let name = |cluster: &str, job: &str| {
+            Some(Name {
+                cluster: Token::parse(cluster)?,
+                job: Token::parse(job)?,
+            })
+        };
+        let (result, name) = match tokens.as_slice() {
+            [_, _, _, "open", cluster, job] => match name(cluster, job) {
+                Some(name) => (self.open(&name, &message).await, name),
+                None => return discard(&message).await,
+            },
+            [_, _, _, "verify", cluster, job, _] => match name(cluster, job) {
+                Some(name) => (self.verify(&name, &message).await, name),
+                None => return discard(&message).await,
+            },
+            _ => return discard(&message).await,
+        };
+        let answer = match result {
+            Ok(Next::Done) => message.double_ack().await,
+            Ok(Next::Back(after)) => message.ack_with(AckKind::Nak(Some(after))).await,
+            Err(error) => {
+                tracing::warn!(salt.job = %name.job, error = telemetry::chain(&error), "could not work on a job; trying again");
+                message.ack_with(AckKind::Nak(Some(AGAIN))).await
+            }
+        };
+        if let Err(error) = answer {
+            tracing::debug!(salt.job = %name.job, error = telemetry::chain(&*error), "could not acknowledge an open job; it comes back");
+        }
+    }
+
+    /// A look at an open job.
+    async fn open(&self, name: &Name, message: &Message) -> Result<Next, DigestError> {
+        let open = message
+            .info()
+            .map(|info| info.stream_sequence)
+            .unwrap_or_default();
+        let (entry, revision) = settle::entry(&self.nats, name).await?;
+        let settlement = Settlement {
+            name,
+            open,
+            entry,
+            revision,
+        };
+        let look = read_back::look(&self.nats, &name.cluster, &name.job).await?;
+        match look.last {
+            None => {
+                tracing::error!(salt.job = %name.job, "a job's events expired before anybody was told of them");
+                self.settle(&settlement, Settled::nothing(settlement.entry.settled_to))
+                    .await
+            }
+            // Nothing new: the same way out, so that no open message is ever acknowledged without a check.
+            Some((last, _)) if last <= settlement.entry.settled_to => {
+                self.settle(&settlement, Settled::nothing(settlement.entry.settled_to))
+                    .await
+            }
+            Some(last) if id::is_run_job(name.job.as_str()) => {
+                self.run_job(settlement, &look, last).await
+            }
+            Some(last) => self.job(settlement, &look, last).await,
+        }
+    }
+
+    /// A job with a jid: one digest of all its events.
+    async fn job(
+        &self,
+        settlement: Settlement<'_>,
+        look: &Look,
+        (last, at): (u64, Timestamp),
+    ) -> Result<Next, DigestError> {
+        let name = settlement.name;
+        let announced = self.announced(name, look).await?;
+        let first = match announced.expected {
+            Some(_) => at,
+            None => read_back::first_at(&self.nats, &name.cluster, &name.job, 1)
+                .await?
+                .unwrap_or(at),
+        };
+        let counted = Progress {
+            expected: announced.expected,
+            returned: look.returns,
+            batch: announced.batch,
+            ended: look.ends != 0,
+            runner: announced.runner
+                || (announced.expected.is_none() && look.news == 0 && look.returns == 1),
+            first,
+            last: at,
+        };
+        let due = self.due_routes(&counted, look.now);
+        if due == 0 || self.hints.folded(name, (last, due)) {
+            return Ok(Next::Back(self.delay(&counted, look.now)));
+        }
+        let fold = Fold::of(read_back::whole(&self.nats, &name.cluster, &name.job, 1, last).await?);
+        let exact = progress(&fold, at);
+        let ready = |route: &Route| exact.due(&self.waits(route), look.now) != Due::Waiting;
+        let settled = self.tell(&settlement, &fold, look.now, 0, ready).await?;
+        if self.finish_routes().all(ready) {
+            return self.settle(&settlement, settled).await;
+        }
+        self.hints.remember(name, (last, due));
+        Ok(Next::Back(self.delay(&exact, look.now)))
+    }
+
+    /// A job that minions start on their own: one digest a window.
+    async fn run_job(
+        &self,
+        settlement: Settlement<'_>,
+        look: &Look,
+        (last, at): (u64, Timestamp),
+    ) -> Result<Next, DigestError> {
+        let Name { cluster, job } = settlement.name;
+        let from = settlement.entry.settled_to + 1;
+        let waits = Waits {
+            finish_after: Duration::ZERO,
+            quiet_after: self.config.quiet_after,
+            gather: self.config.gather,
+        };
+        let first = read_back::first_at(&self.nats, cluster, job, from)
+            .await?
+            .unwrap_or(at);
+        if since(at, look.now) < waits.quiet_after && since(first, look.now) < waits.gather {
+            return Ok(Next::Back(SOON));
+        }
+        let events = read_back::whole(&self.nats, cluster, job, from, last).await?;
+        let beats: Vec<Beat> = events.iter().map(|stored| self.beat(stored)).collect();
+        match completion::window(&beats, &waits, look.now) {
+            None => self.settle(&settlement, Settled::nothing(last)).await,
+            Some(Window::Nothing { settle_to }) => {
+                self.settle(&settlement, Settled::nothing(settle_to)).await
+            }
+            Some(Window::Open) => Ok(Next::Back(SOON)),
+            Some(Window::Closed { first, last }) => {
+                let inside = events
+                    .into_iter()
+                    .filter(|stored| first <= stored.sequence && stored.sequence <= last);
+                let window = settlement.entry.settled_to;
+                let settled = self
+                    .tell(&settlement, &Fold::of(inside), look.now, window, |_| true)
+                    .await?;
+                self.settle(&settlement, settled).await
+            }
+        }
+    }
+
+    fn beat(&self, stored: &Stored) -> Beat {
+        let carried = route::opens(&self.config.routes, &stored.event);
+        Beat {
+            sequence: stored.sequence,
+            at: stored.at,
+            carried,
+        }
+    }
+
+    /// Whom the `new`s expect: read from the leader once per `new`.
+    async fn announced(&self, name: &Name, look: &Look) -> Result<Announced, DigestError> {
+        if look.news == 0 {
+            return Ok(Announced::default());
+        }
+        if let Some(announced) = self.hints.announced(name, look.news) {
+            return Ok(announced);
+        }
+        let news: Vec<Event> = read_back::news(&self.nats, &name.cluster, &name.job).await?;
+        let mut announced = Announced {
+            runner: news.iter().any(|event| event.runner),
+            ..Announced::default()
+        };
+        let mut minions = BTreeSet::new();
+        for event in &news {
+            if let What::New(new) = &event.what {
+                announced.batch |= new.batch;
+                minions.extend(&new.minions);
+            }
+        }
+        announced.expected = (!minions.is_empty()).then_some(minions.len());
+        self.hints.learn(name, look.news, announced);
+        Ok(announced)
+    }
+
+    fn finish_routes(&self) -> impl Iterator<Item = &Route> {
+        self.config
+            .routes
+            .iter()
+            .filter(|route| route.on == Moment::Finish)
+    }
+
+    fn waits(&self, route: &Route) -> Waits {
+        Waits {
+            finish_after: route.finish_after,
+            quiet_after: self.config.quiet_after,
+            gather: self.config.gather,
+        }
+    }
+
+    fn due_routes(&self, progress: &Progress, now: Timestamp) -> usize {
+        self.finish_routes()
+            .filter(|route| progress.due(&self.waits(route), now) != Due::Waiting)
+            .count()
+    }
+
+    /// When to look again: soon while it shows signs of life; else the more jobs are open, the later; and when a route is due.
+    fn delay(&self, progress: &Progress, now: Timestamp) -> Duration {
+        let silent = since(progress.last, now);
+        if silent < ACTIVE {
+            return SOON;
+        }
+        let spread = self.hints.spread();
+        let waits = self.finish_routes().map(|route| match progress.expected {
+            Some(_) => route.finish_after.saturating_sub(silent),
+            None => self.config.quiet_after.saturating_sub(silent),
+        });
+        let next_due = waits.filter(|wait| !wait.is_zero()).min().unwrap_or(LATEST);
+        spread.min(next_due).clamp(SOON, LATEST)
+    }
+}
+
+/// A message that no Pillarbox wrote: it would come back for ever.
+async fn discard(message: &Message) {
+    tracing::error!(subject = %message.subject, "discarded a message on OPEN_JOBS that is none of ours");
+    let _ = message.ack_with(AckKind::Term).await;
+}
+
+fn progress(fold: &Fold, at: Timestamp) -> Progress {
+    let expected = fold.expected().map(|expected| expected.len());
+    let missing = fold.missing().len();
+    Progress {
+        expected,
+        returned: expected.map_or_else(|| fold.newest().count(), |expected| expected - missing),
+        batch: fold.batch(),
+        ended: fold.end().is_some(),
+        runner: fold.runner(),
+        first: fold.first_at().unwrap_or(at),
+        last: fold.last().map_or(at, |(_, at)| at),
+    }
+}

@@ -1,0 +1,162 @@
+//! Loop 1: events become deliveries at once (`on: start`), or a job that is open.
+//! It folds nothing and renders nothing; JetStream's refusal of a second open message is its only lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::{AckKind, Message};
+use jiff::Timestamp;
+use pillarbox_proto::delivery::{DeadEvent, Delivery, Notification, Start};
+use pillarbox_proto::event::{Event, What};
+use pillarbox_proto::subject::{self, DeliveryKey, EventSubject, Token};
+use pillarbox_proto::work::OpenItem;
+use pillarbox_proto::{topology, wire};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::digest::fold;
+use crate::nats::Nats;
+use crate::outbox::{self, OutboxError};
+use crate::pull::{self, Durable};
+use crate::read_back::timestamp;
+use crate::route::{self, Route};
+use crate::telemetry;
+
+/// Events worked on at once.
+const AT_ONCE: usize = 32;
+/// An event that could not be worked on comes back after this.
+const AGAIN: Duration = Duration::from_secs(1);
+/// An event of a newer format waits for a newer worker.
+const NEWER_AGAIN: Duration = Duration::from_secs(60);
+
+/// Takes events until `shutdown`.
+pub async fn run(nats: Nats, config: Arc<Config>, shutdown: CancellationToken) {
+    let durable = Durable {
+        stream: nats.topology.events_name(),
+        name: topology::intake_name(&nats.group),
+        at_once: AT_ONCE,
+    };
+    pull::each(&nats, &durable, &shutdown, |message| {
+        take(nats.clone(), Arc::clone(&config), message)
+    })
+    .await;
+}
+
+/// One event: published on, then acknowledged. Doing it again is recognised by the subjects it publishes to.
+async fn take(nats: Nats, config: Arc<Config>, message: Message) {
+    let ack = match wire::decode::<Event>(message.headers.as_ref(), &message.payload) {
+        Ok(event) => match pass_on(&nats, &config, &message, &event).await {
+            Ok(()) => AckKind::Ack,
+            Err(error) => {
+                tracing::warn!(salt.jid = %event.jid, error = telemetry::chain(&error), "could not pass an event on; trying again");
+                AckKind::Nak(Some(AGAIN))
+            }
+        },
+        Err(wire::DecodeError::Newer(format)) => {
+            tracing::warn!(subject = %message.subject, format, "left an event of a newer format in the stream: upgrade this worker");
+            AckKind::Nak(Some(NEWER_AGAIN))
+        }
+        Err(error) => match bury(&nats, &message, &error.to_string()).await {
+            Ok(()) => AckKind::Ack,
+            Err(_) => AckKind::Nak(Some(AGAIN)),
+        },
+    };
+    if let Err(error) = message.ack_with(ack).await {
+        tracing::debug!(
+            error = telemetry::chain(&*error),
+            "could not acknowledge an event; it comes back"
+        );
+    }
+}
+
+async fn pass_on(
+    nats: &Nats,
+    config: &Config,
+    message: &Message,
+    event: &Event,
+) -> Result<(), OutboxError> {
+    // The cluster is who the subject says: a collector may write no other's.
+    let Some(subject) = EventSubject::parse(&message.subject) else {
+        return Ok(());
+    };
+    let (stored, sequence) = match message.info() {
+        Ok(info) => (timestamp(info.published), info.stream_sequence),
+        Err(_) => (Timestamp::UNIX_EPOCH, 0),
+    };
+    for delivery in starts(config, event, stored) {
+        outbox::deliver(nats, &delivery).await?;
+    }
+    if route::opens(&config.routes, event) {
+        let item = OpenItem {
+            cluster: event.cluster.clone(),
+            job: event.job.clone(),
+            event: sequence,
+        };
+        outbox::open(nats, &subject.cluster, &subject.job, &item).await?;
+    }
+    Ok(())
+}
+
+/// The deliveries of `on: start` routes for a `new`. Every part and chunk of a job has the same key: it is said once.
+fn starts(config: &Config, event: &Event, stored: Timestamp) -> Vec<Delivery> {
+    let What::New(new) = &event.what else {
+        return Vec::new();
+    };
+    let job = fold::job_of(event, new);
+    let start = Start {
+        started: event.stamp.clone(),
+        minions: (!event.runner).then(|| new.of()),
+        no_key: u32::try_from(new.missing.len()).unwrap_or(u32::MAX),
+        recovered: event.recovered,
+        job,
+    };
+    let taken = route::starts(&config.routes, &start.job);
+    let to = taken
+        .into_iter()
+        .flat_map(|route| config.transports_of(route).map(move |to| (route, to)));
+    to.map(|(route, (receiver, transport))| Delivery {
+        key: key(event, route, receiver, transport),
+        version: 1,
+        created: stored.to_string(),
+        notification: Notification::Start(Box::new(start.clone())),
+    })
+    .collect()
+}
+
+fn key(event: &Event, route: &Route, receiver: &str, transport: &str) -> DeliveryKey {
+    DeliveryKey {
+        cluster: event.cluster.clone(),
+        job: event.job.clone(),
+        route: route.name.clone(),
+        receiver: receiver.to_owned(),
+        transport: transport.to_owned(),
+        moment: "start".to_owned(),
+    }
+}
+
+/// An event that nobody will ever read: kept as a dead letter without its bytes, which may hold secrets.
+async fn bury(nats: &Nats, message: &Message, error: &str) -> Result<(), async_nats::Error> {
+    tracing::error!(subject = %message.subject, error, "an event cannot be read; kept as a dead letter");
+    let cluster = EventSubject::parse(&message.subject)
+        .map_or_else(|| Token::new("unknown"), |subject| subject.cluster);
+    let dead = DeadEvent {
+        cluster: cluster.to_string(),
+        master: String::new(),
+        tag: message.subject.to_string(),
+        length: message.payload.len().try_into().unwrap_or(u64::MAX),
+        sha256: subject::sha256_hex(&message.payload),
+        error: error.to_owned(),
+        at: message
+            .info()
+            .map(|info| timestamp(info.published).to_string())
+            .unwrap_or_default(),
+    };
+    let (mut headers, body) = wire::encode(&dead)?;
+    headers.insert(async_nats::header::NATS_MESSAGE_ID, dead.sha256.as_str());
+    let subject = nats.group.dead("intake", "unreadable");
+    nats.jetstream
+        .publish_with_headers(subject, headers, body)
+        .await?
+        .await?;
+    Ok(())
+}
