@@ -115,6 +115,19 @@ pub enum Attempt {
 }
 
 impl Attempt {
+    /// Recipients who never get it, and what was said about them, where others have it.
+    pub fn refused(&self) -> Vec<(&str, &str)> {
+        let Attempt::Delivered(Receipt::Smtp { recipients, .. }) = self else {
+            return Vec::new();
+        };
+        let refused = recipients
+            .iter()
+            .filter(|(_, reply)| !reply.starts_with('2'));
+        refused
+            .map(|(to, reply)| (to.as_str(), reply.as_str()))
+            .collect()
+    }
+
     /// What the far side said; empty if it took the message.
     pub fn why(&self) -> &str {
         match self {

@@ -256,19 +256,27 @@ impl Destination {
         Ok(Outcome::Untried)
     }
 
+    /// What is given up is said where it is buried.
     fn say(&self, work: &Work<'_>, entry: &LedgerEntry, attempt: &Attempt, verdict: &Verdict) {
         let jid = &job(&work.delivery.notification).jid;
-        let (receiver, attempts) = (&self.receiver.name, entry.attempts);
-        match &verdict.message {
-            Fate::Done => tracing::info!(%receiver, "salt.jid" = %jid, attempts, "delivered"),
-            fate if matches!(attempt, Attempt::Throttled { .. }) => tracing::info!(
-                %receiver, "salt.jid" = %jid, attempts, error = attempt.why(), next = ?fate, pause = ?verdict.pause,
-                "not yet delivered: the destination asks for time"
-            ),
-            fate => tracing::warn!(
-                %receiver, "salt.jid" = %jid, attempts, error = attempt.why(), next = ?fate, pause = ?verdict.pause,
-                "not delivered"
-            ),
+        let (receiver, attempts, error) = (&self.receiver.name, entry.attempts, attempt.why());
+        match (&verdict.message, attempt) {
+            (Fate::Done, _) => {
+                tracing::info!(%receiver, "salt.jid" = %jid, attempts, "delivered");
+                for (recipient, reply) in attempt.refused() {
+                    tracing::warn!(%receiver, "salt.jid" = %jid, recipient, reply, "a recipient was refused; the others have the mail");
+                }
+            }
+            (Fate::Again { after, .. }, Attempt::Throttled { .. }) => {
+                tracing::info!(%receiver, "salt.jid" = %jid, attempts, error, again_in = ?after, "the destination asks for time");
+            }
+            (Fate::Again { after, .. }, _) => {
+                tracing::warn!(%receiver, "salt.jid" = %jid, attempts, error, again_in = ?after, "not delivered; tried again");
+            }
+            (Fate::Smaller, _) => {
+                tracing::warn!(%receiver, "salt.jid" = %jid, attempts, error, "the message was refused; sending it smaller");
+            }
+            (Fate::GiveUp { .. }, _) => {}
         }
     }
 }
