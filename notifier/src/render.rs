@@ -1,54 +1,40 @@
-//! A stand-in for the words, until they come.
-//! Nothing of it stays.
+//! What people read: a notification as a Slack message and as a mail, with the same words.
+//! It sends nothing, keeps nothing and decides nothing: facts and the reader's zone in, a letter out.
+//!
+//! In the order a letter is made: `excerpt` makes untrusted text fit to show, `names`, `time`, `why`, `words` and
+//! `title` say one thing each, `next` says what can be pasted, `section` tells a finding, `letter` puts all in order, [`slack`] and [`email`] lay it out.
 
-pub mod slack {
-    //! A stand-in.
-    //! Nothing of it stays.
-    use pillarbox_proto::delivery::Notification;
-    use serde_json::{Value, json};
+use jiff::tz::TimeZone;
+use pillarbox_proto::delivery::Notification;
+use pillarbox_proto::subject::hash;
 
-    /// A stand-in.
-    pub fn message(
-        notification: &Notification,
-        _zone: &jiff::tz::TimeZone,
-        follow_up: bool,
-    ) -> Value {
-        json!({ "text": serde_json::to_string(notification).unwrap_or_default(), "follow_up": follow_up })
-    }
+mod excerpt;
 
-    /// A stand-in.
-    pub fn smaller(
-        notification: &Notification,
-        _zone: &jiff::tz::TimeZone,
-        follow_up: bool,
-    ) -> Value {
-        json!({ "text": "smaller", "follow_up": follow_up, "n": matches!(notification, Notification::Start(_)) })
-    }
-}
+mod names;
 
-pub mod email {
-    //! A stand-in.
-    //! Nothing of it stays.
-    use pillarbox_proto::delivery::Notification;
+mod time;
 
-    /// A stand-in.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Mail {
-        /// A stand-in.
-        pub subject: String,
-        /// A stand-in.
-        pub text: String,
-        /// A stand-in.
-        pub html: String,
-    }
+mod why;
 
-    /// A stand-in.
-    pub fn mail(notification: &Notification, _zone: &jiff::tz::TimeZone, follow_up: bool) -> Mail {
-        let text = serde_json::to_string(notification).unwrap_or_default();
-        Mail {
-            subject: format!("Salt (follow-up: {follow_up})"),
-            html: format!("<pre>{text}</pre>"),
-            text,
-        }
-    }
+mod words;
+
+mod title;
+
+mod next;
+
+mod section;
+
+mod letter;
+
+pub mod slack;
+
+pub mod email;
+
+mod html;
+
+/// Hash of what a reader would see, whichever version it is: the same hash, nothing new to say.
+pub fn seen(notification: &Notification, zone: &TimeZone) -> String {
+    let mail = email::mail(notification, zone, false);
+    let slack = slack::message(notification, zone, false).to_string();
+    hash([mail.subject.as_str(), mail.text.as_str(), slack.as_str()])
 }

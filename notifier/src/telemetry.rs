@@ -6,8 +6,10 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What is shown unless `--log` or `RUST_LOG` says otherwise: the NATS client repeats what our own lines say.
-pub const DEFAULT_FILTER: &str = "info,async_nats=warn";
+/// What is shown unless `--log` or `RUST_LOG` says otherwise.
+pub const DEFAULT_FILTER: &str = "info";
+/// Added to a bare level: the NATS client's connector says with each try what our own lines say once.
+const CLIENT: &str = "async_nats=warn,async_nats::connector=off";
 
 /// A filter that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -19,14 +21,14 @@ pub struct FilterError {
     cause: tracing_subscriber::filter::ParseError,
 }
 
-/// Reads a filter in the syntax of `RUST_LOG`. A bare level keeps the NATS client at `warn`.
+/// Reads a filter in the syntax of `RUST_LOG`. A bare level keeps the NATS client quiet.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn filter(written: &str) -> Result<EnvFilter, FilterError> {
     let bare = !written.contains(['=', ',']) && !written.is_empty();
     let full = if bare {
-        format!("{written},async_nats=warn")
+        format!("{written},{CLIENT}")
     } else {
         written.to_owned()
     };
@@ -109,6 +111,7 @@ mod tests {
         let lines = log_of("info", || {
             tracing::warn!(salt.jid = "20261122012254116336", "the job waits");
             tracing::info!(target: "async_nats", "connected");
+            tracing::error!(target: "async_nats::connector", "authorization violation");
             tracing::debug!("not shown");
         });
         assert_eq!(lines.len(), 1, "{lines:?}");

@@ -110,8 +110,8 @@ pub enum LedgerState {
     Dead {
         /// Why.
         reason: String,
-        /// Stream sequence of the message that was given up: a re-send has another.
-        #[serde(default)]
+        /// Stream sequence of the message that was given up: a re-send has another. 0 for not known.
+        #[serde(default, skip_serializing_if = "is_zero")]
         sequence: u64,
     },
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::highstate::milliseconds;
 use crate::salt::{Fun, Jid, MinionId, Target};
 
 /// What was run, by whom, where.
@@ -179,5 +180,6 @@ pub struct Slow {
     /// Where it was slowest.
     pub minion: MinionId,
     /// Milliseconds.
+    #[serde(deserialize_with = "milliseconds")]
     pub duration_ms: f64,
 }

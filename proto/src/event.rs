@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::highstate::{StateReturn, Summary};
+use crate::highstate::{StateReturn, Summary, milliseconds};
 use crate::salt::{Fun, Jid, MinionId, PerFunction, Target};
 
 /// One event on `EVENTS`.
@@ -147,6 +147,7 @@ pub struct SlowState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sls: Option<String>,
     /// Milliseconds.
+    #[serde(deserialize_with = "milliseconds")]
     pub duration_ms: f64,
 }
 

@@ -219,9 +219,10 @@ fn fun_filter(fun: &str) -> String {
 pub struct Group(Token);
 
 impl Group {
-    /// `None` for the two names that subjects need for themselves (`dead`, `lookup`) and for an empty one.
+    /// `None` for the names that subjects need for themselves, and for an empty one: `dead` and `lookup` stand where a group
+    /// does, and `collector` does so among the dead letters.
     pub fn new(name: &str) -> Option<Group> {
-        (!matches!(name, "dead" | "lookup" | "")).then(|| Group(Token::new(name)))
+        (!matches!(name, "dead" | "lookup" | "collector" | "")).then(|| Group(Token::new(name)))
     }
 
     /// Its token.
@@ -541,6 +542,7 @@ mod tests {
         assert!(
             Group::new("dead").is_none()
                 && Group::new("lookup").is_none()
+                && Group::new("collector").is_none()
                 && Group::new("").is_none()
         );
         assert_eq!(

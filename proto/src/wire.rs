@@ -14,6 +14,9 @@ pub const COMPRESS_ABOVE: usize = 32 * 1024;
 pub const MAX_BODY: usize = 64 * 1024 * 1024;
 /// An event's body, without its minions, before compression: beyond it details are cut and marked in `trimmed`.
 pub const MAX_EVENT_BODY: usize = 256 * 1024;
+/// What a minion gave as JSON is cut below this depth: `serde_json` reads 128 levels, and an event that was written deeper could
+/// be read by nobody.
+pub const MAX_DEPTH: usize = 64;
 
 /// The header with the format number.
 pub const FORMAT_HEADER: &str = "Pillarbox-Format";

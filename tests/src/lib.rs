@@ -1,1 +1,27 @@
-//! x
+//! The harness: real programs, a real nats-server, a real Salt, and doubles for what only Slack and mail servers have.
+//! It is not a test by itself; `e2e/` and `cargo demo` are written with it.
+//!
+//! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
+//! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
+//! [`slack`], [`mail`]), and all of them together ([`stack`]).
+//!
+//! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
+
+pub mod bus;
+
+pub mod demo;
+pub mod events;
+pub mod logs;
+pub mod mail;
+pub mod nats;
+pub mod ports;
+pub mod process;
+pub mod programs;
+pub mod progress;
+pub mod reaper;
+pub mod salt;
+pub mod scratch;
+pub mod slack;
+pub mod stack;
+pub mod tools;
+pub mod wait;

@@ -1,0 +1,105 @@
+//! Every digest in `digests/` rendered as its readers would get it, compared with `messages/`.
+//! It judges no wording: a person reads the diff. `UPDATE_EXPECT=1` rewrites.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use pillarbox_notifier::render::{email, slack};
+use pillarbox_proto::delivery::Notification;
+use serde_json::Value;
+
+fn dir(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(name)
+}
+
+fn zone() -> TimeZone {
+    TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
+}
+
+/// The blocks as a reader sees them, near enough: emoji by name, `*bold*`, code in backticks, printed text indented.
+fn seen_in_slack(payload: &Value) -> String {
+    let mut seen = format!(
+        "text: {}\n",
+        payload["text"].as_str().unwrap().replace('\n', "\n      ")
+    );
+    for block in payload["blocks"].as_array().unwrap() {
+        seen.push('\n');
+        for element in block["elements"].as_array().unwrap() {
+            seen.push_str(&element_seen(element));
+        }
+    }
+    seen
+}
+
+fn element_seen(element: &Value) -> String {
+    let parts = || element["elements"].as_array().unwrap().iter();
+    match element["type"].as_str().unwrap() {
+        "plain_text" => format!("({})\n", element["text"].as_str().unwrap()),
+        "rich_text_section" => parts().map(part_seen).collect::<String>() + "\n",
+        "rich_text_preformatted" => {
+            let text: String = parts().map(part_seen).collect();
+            text.lines().map(|line| format!("  | {line}\n")).collect()
+        }
+        other => panic!("an element of type {other}"),
+    }
+}
+
+fn part_seen(part: &Value) -> String {
+    let name = || part["name"].as_str().unwrap();
+    if part["type"] == "emoji" {
+        return format!(":{}:", name());
+    }
+    let text = part["text"].as_str().unwrap();
+    match (part["style"]["bold"] == true, part["style"]["code"] == true) {
+        (_, true) => format!("`{text}`"),
+        (true, _) => format!("*{text}*"),
+        _ => text.to_owned(),
+    }
+}
+
+#[test]
+fn messages_read_as_they_did() {
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let mut differ = Vec::new();
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(dir("digests"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    cases.sort();
+    for path in cases {
+        let case = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let notification: Notification = serde_json::from_slice(&std::fs::read(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{case}: {error}"));
+        let follow_up = case.starts_with("follow_up");
+        let payload = slack::message(&notification, &zone(), follow_up);
+        let mail = email::mail(&notification, &zone(), follow_up);
+        let outputs = [
+            (
+                "slack.json",
+                serde_json::to_string_pretty(&payload).unwrap() + "\n",
+            ),
+            ("slack.txt", seen_in_slack(&payload)),
+            (
+                "mail.txt",
+                format!("Subject: {}\n\n{}", mail.subject, mail.text),
+            ),
+            ("mail.html", mail.html),
+        ];
+        for (kind, text) in outputs {
+            let file = dir("messages").join(format!("{case}.{kind}"));
+            if update {
+                std::fs::write(&file, text).unwrap();
+            } else if std::fs::read_to_string(&file).unwrap_or_default() != text {
+                differ.push(file.file_name().unwrap().to_owned());
+            }
+        }
+    }
+    assert!(
+        differ.is_empty(),
+        "read the difference, then UPDATE_EXPECT=1: {differ:?}"
+    );
+}

@@ -1,0 +1,4 @@
+{% set team = 'web' %}
+{{ home }}/deploy:
+  file.directory:
+    - makedirs: True

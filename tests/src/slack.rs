@@ -1,0 +1,119 @@
+//! The double of Slack: incoming webhooks on 127.0.0.1 that record each request, answer as Slack does, and fail on demand.
+//! It shows nothing to anybody; [`reader`] turns a message into what its reader would see.
+
+mod double;
+pub mod reader;
+mod rules;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What the next request is met with, instead of being judged.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This status and text.
+    Answer(u16, String),
+    /// 429 with `Retry-After`.
+    RateLimited(Duration),
+    /// No answer; the connection stays open.
+    Hang,
+    /// No answer; the connection is closed after the request was read.
+    Drop,
+    /// As [`Fault::Drop`], but the message was posted: its reader sees it, the sender cannot know.
+    PostAndDrop,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// When it had been read.
+    pub at: Timestamp,
+    /// The path, which for a webhook is the secret.
+    pub path: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body, if it was JSON; else its text.
+    pub body: Value,
+    /// What it was answered with: status and text; nothing for those that got no answer.
+    pub answer: Option<(u16, String)>,
+    /// Whether a reader sees the message.
+    pub posted: bool,
+}
+
+/// A running double.
+#[derive(Debug)]
+pub struct Slack {
+    address: SocketAddr,
+    seen: Arc<Seen>,
+    _server: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    requests: Mutex<Vec<Request>>,
+    faults: Mutex<VecDeque<Fault>>,
+}
+
+impl Slack {
+    /// Starts it on a free port.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn start() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let seen = Arc::new(Seen::default());
+        let server = double::serve(listener, Arc::clone(&seen));
+        let server = AbortOnDropHandle::new(tokio::spawn(server));
+        Ok(Self {
+            address,
+            seen,
+            _server: server,
+        })
+    }
+
+    /// A webhook's URL, as it would stand in a `webhook_url_file`.
+    #[must_use]
+    pub fn webhook_url(&self) -> String {
+        format!(
+            "http://{}/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+            self.address
+        )
+    }
+
+    /// The next requests meet these faults, in order, after those that are still waiting.
+    pub fn fail_with(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.seen
+            .faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(faults);
+    }
+
+    /// Every request so far, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.seen
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The messages that a reader sees, in order.
+    #[must_use]
+    pub fn posted(&self) -> Vec<Value> {
+        self.requests()
+            .into_iter()
+            .filter(|r| r.posted)
+            .map(|r| r.body)
+            .collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! The HTTP side of the double: reads a request, records it, and answers or fails as it was told.
+//! What a payload must look like is not decided here but in `rules`.
+
+use std::collections::BTreeMap;
+use std::net::{Shutdown, SocketAddr, TcpStream as StdStream};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::serve::{IncomingStream, Listener};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Fault, Request, Seen, rules};
+
+/// Serves until the task is aborted.
+pub(super) async fn serve(listener: TcpListener, seen: Arc<Seen>) {
+    let wires = Wires::default();
+    let app = Router::new()
+        .route("/services/{*rest}", post(webhook))
+        .with_state((seen, wires.clone()))
+        .into_make_service_with_connect_info::<Peer>();
+    let _never_ends = axum::serve(Cuttable { listener, wires }, app).await;
+}
+
+type Shared = (Arc<Seen>, Wires);
+
+async fn webhook(
+    State((seen, wires)): State<Shared>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    uri: Uri,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    let fault = seen
+        .faults
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .pop_front();
+    let parsed: Option<Value> = serde_json::from_slice(&bytes).ok();
+    let judged = rules::judge(parsed.as_ref());
+    let (answer, posted) = match &fault {
+        None => (Some(judged), judged.0 == 200),
+        Some(Fault::Answer(status, text)) => (Some((*status, text.as_str())), *status == 200),
+        Some(Fault::RateLimited(_)) => (Some((429, "ratelimited")), false),
+        Some(Fault::Hang | Fault::Drop) => (None, false),
+        Some(Fault::PostAndDrop) => (None, true),
+    };
+    let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+    let request = Request {
+        at: now(),
+        path: uri.path().to_owned(),
+        headers: headers
+            .iter()
+            .map(|(k, v)| (k.to_string(), lossy(v.as_bytes())))
+            .collect(),
+        body: parsed.unwrap_or_else(text),
+        answer: answer.map(|(status, text)| (status, text.to_owned())),
+        posted,
+    };
+    let reply = request.answer.clone();
+    seen.requests
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(request);
+    match (fault, reply) {
+        (Some(Fault::Hang), _) => std::future::pending().await,
+        (Some(Fault::RateLimited(pause)), _) => {
+            let retry_after = [(header::RETRY_AFTER, pause.as_secs().to_string())];
+            (StatusCode::TOO_MANY_REQUESTS, retry_after, "ratelimited").into_response()
+        }
+        (_, Some((status, text))) => {
+            let status = StatusCode::from_u16(status);
+            (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), text).into_response()
+        }
+        (_, None) => {
+            wires.cut(peer);
+            std::future::pending().await
+        }
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outside world: when a message came is a fact of the double"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The far end's address.
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Connected<IncomingStream<'_, Cuttable>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Cuttable>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// A second hand on each open connection, to close it under the server's feet.
+#[derive(Clone, Default)]
+struct Wires(Arc<Mutex<BTreeMap<SocketAddr, StdStream>>>);
+
+impl Wires {
+    fn keep(&self, peer: SocketAddr, stream: StdStream) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(peer, stream);
+    }
+
+    fn cut(&self, peer: SocketAddr) {
+        let wire = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&peer);
+        if let Some(stream) = wire {
+            let _already_closed = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// A listener that keeps a second hand on what it accepts.
+struct Cuttable {
+    listener: TcpListener,
+    wires: Wires,
+}
+
+impl Listener for Cuttable {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            let Ok((stream, peer)) = self.listener.accept().await else {
+                continue;
+            };
+            let Ok(stream) = stream.into_std() else {
+                continue;
+            };
+            if let Ok(second) = stream.try_clone() {
+                self.wires.keep(peer, second);
+            }
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                return (stream, peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}

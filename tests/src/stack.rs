@@ -1,0 +1,226 @@
+//! A scenario's machinery put together: NATS, a master (real, or its double), both programs, Slack and mail.
+//! It says nothing of what shall happen; that is the scenario's own text.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use crate::bus::Bus;
+use crate::logs::complaints;
+use crate::mail::MailSink;
+use crate::nats::Nats;
+use crate::programs::{self, Program};
+use crate::salt::Salt;
+use crate::scratch::Scratch;
+use crate::slack::Slack;
+
+const GRACE: Duration = Duration::from_secs(15);
+
+const RECEIVERS: &str = r#"
+  - name: ops-slack
+    slack: { webhook_url_file: "{slack}" }
+  - name: ops-mail
+    email: { smtp: "{smtp}", from: "Salt <salt@example.com>", to: [ops@example.com] }
+"#;
+
+/// What the collector listens to: a real master, or the double of its bus.
+pub trait Master {
+    /// The directory of `master_event_pub.ipc`.
+    fn sock_dir(&self) -> PathBuf;
+}
+
+impl Master for Bus {
+    fn sock_dir(&self) -> PathBuf {
+        Self::sock_dir(self).to_path_buf()
+    }
+}
+
+impl Master for Salt {
+    fn sock_dir(&self) -> PathBuf {
+        Self::sock_dir(self)
+    }
+}
+
+/// What a scenario wants to be started.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    notifiers: usize,
+    receivers: String,
+    routes: String,
+    announced: Vec<String>,
+}
+
+impl Scenario {
+    /// One notifier with these routes (what stands below `routes:`), which name the receivers `ops-slack` and `ops-mail`.
+    #[must_use]
+    pub fn new(routes: &str) -> Self {
+        Self {
+            notifiers: 1,
+            receivers: RECEIVERS.to_owned(),
+            routes: routes.to_owned(),
+            announced: Vec::new(),
+        }
+    }
+
+    /// So many notifiers, with the same configuration.
+    #[must_use]
+    pub fn notifiers(mut self, count: usize) -> Self {
+        self.notifiers = count;
+        self
+    }
+
+    /// Other receivers (what stands below `receivers:`); `{slack}` is the webhook's file, `{smtp}` the sink's URL.
+    #[must_use]
+    pub fn receivers(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.receivers);
+        self
+    }
+
+    /// Lines of level `WARN` or `ERROR` with this text are part of the scenario.
+    #[must_use]
+    pub fn announce(mut self, text: &str) -> Self {
+        self.announced.push(text.to_owned());
+        self
+    }
+
+    /// Starts everything around the double of a bus, and waits until the collector listens to it.
+    ///
+    /// # Errors
+    /// When a part cannot be installed, built or started.
+    pub async fn on_bus(self) -> anyhow::Result<Stack<Bus>> {
+        let scratch = Scratch::new()?;
+        let bus = Bus::start(&scratch.dir("salt")?)?;
+        let mut stack = self.start(bus, scratch).await?;
+        tokio::select! {
+            connected = stack.master.connected(1) => connected?,
+            Err(ended) = first_to_end(&mut stack.collector) => return Err(ended),
+        }
+        Ok(stack)
+    }
+
+    /// Starts everything around a master that runs. When the collector has connected is seen by what arrives.
+    ///
+    /// # Errors
+    /// When a part cannot be installed, built or started.
+    pub async fn on_salt(self, salt: Salt) -> anyhow::Result<Stack<Salt>> {
+        self.start(salt, Scratch::new()?).await
+    }
+
+    async fn start<M: Master>(self, master: M, scratch: Scratch) -> anyhow::Result<Stack<M>> {
+        let (programs, nats, slack, mail) = tokio::try_join!(
+            programs::built(),
+            Nats::start(),
+            Slack::start(),
+            MailSink::start()
+        )?;
+        let url = nats.url();
+        let webhook = scratch.file("webhook", &slack.webhook_url())?;
+        std::fs::set_permissions(&webhook, std::fs::Permissions::from_mode(0o600))?;
+        let receivers = self
+            .receivers
+            .replace("{slack}", &webhook.display().to_string());
+        let receivers = receivers.replace("{smtp}", &mail.url());
+        let routes = &self.routes;
+        let config =
+            format!("nats: {{ url: \"{url}\" }}\nreceivers:\n{receivers}\nroutes:\n{routes}\n");
+        let config = scratch.file("notifier.yml", &config)?;
+        let mut notifiers = Vec::new();
+        for number in 1..=self.notifiers {
+            let name = format!("notifier-{number}");
+            let log = scratch.path().join(format!("{name}.log"));
+            notifiers.push(Program::start(&name, &programs.notifier, &config, &log)?);
+        }
+        let sock_dir = master.sock_dir();
+        let sock_dir = sock_dir.display();
+        let config = format!(
+            "master: salt1.example.com\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\" }}\nnats: {{ url: \"{url}\" }}\n"
+        );
+        let config = scratch.file("collector.yml", &config)?;
+        let log = scratch.path().join("collector.log");
+        let collector = Program::start("collector", &programs.collector, &config, &log)?;
+        let announced = self.announced;
+        Ok(Stack {
+            collector,
+            notifiers,
+            master,
+            nats,
+            slack,
+            mail,
+            announced,
+            scratch,
+        })
+    }
+}
+
+async fn first_to_end(program: &mut Program) -> anyhow::Result<()> {
+    loop {
+        program.still_runs()?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Everything that runs for a scenario; dropping it ends it.
+#[derive(Debug)]
+pub struct Stack<M> {
+    /// The collector.
+    pub collector: Program,
+    /// The notifiers.
+    pub notifiers: Vec<Program>,
+    /// The master, or its double.
+    pub master: M,
+    /// The server between the two.
+    pub nats: Nats,
+    /// The double of Slack.
+    pub slack: Slack,
+    /// The mail sink.
+    pub mail: MailSink,
+    announced: Vec<String>,
+    scratch: Scratch,
+}
+
+impl<M> Stack<M> {
+    /// `WARN` and `ERROR` lines of both programs so far that the scenario did not announce, each after its program's name.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let programs = self.notifiers.iter().chain([&self.collector]);
+        let found = programs.flat_map(|program| {
+            let (name, log) = program.said();
+            let lines = complaints(&log, &self.announced).into_iter();
+            lines.map(move |line| format!("{name}: {line}"))
+        });
+        found.collect()
+    }
+
+    /// Fails if one of the programs has ended by itself.
+    ///
+    /// # Errors
+    /// With the end of its log.
+    pub fn all_run(&mut self) -> anyhow::Result<()> {
+        self.collector.still_runs()?;
+        self.notifiers.iter_mut().try_for_each(Program::still_runs)
+    }
+
+    /// The directory with the configurations and logs of the programs.
+    #[must_use]
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// The end of a scenario: asks the programs to end, and fails if one does not, or has complained unannounced.
+    ///
+    /// # Errors
+    /// With every complaint.
+    pub async fn finish(mut self) -> anyhow::Result<()> {
+        self.all_run()?;
+        for program in self.notifiers.iter_mut().chain([&mut self.collector]) {
+            program.terminate(GRACE).await?;
+        }
+        let complaints = self.complaints();
+        if !complaints.is_empty() {
+            bail!("the programs complained:\n{}", complaints.join("\n"));
+        }
+        Ok(())
+    }
+}
