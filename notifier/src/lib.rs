@@ -9,6 +9,10 @@ pub mod telemetry;
 
 pub mod nats;
 
+pub mod clock;
+
+pub mod patience;
+
 pub mod matcher;
 
 pub mod route;
@@ -25,9 +29,15 @@ pub mod intake;
 
 pub mod digest;
 
+pub mod deliver;
+
+pub mod ledger;
+
 pub mod render;
 
 pub mod receiver;
+
+pub mod retry;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,12 @@
-//! Receivers: who is told, by which transport.
-//! It sends nothing itself: one attempt at the outside is `slack`'s or `email`'s, and what follows from it is `retry`'s.
+//! Receivers: who is told, by which transport, and what one attempt at it can come to.
+//! It decides nothing about an attempt: what follows is `retry`'s.
 
 use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pillarbox_proto::delivery::{Delivery, Notification, Receipt};
+use pillarbox_proto::digest::Job;
 
 pub mod slack;
 
@@ -47,4 +52,270 @@ pub enum OnAmbiguous {
     Resend,
     /// It becomes a dead letter that a person looks at: rather never than twice.
     Hold,
+}
+
+/// What one attempt at the outside came to. `why` is what the far side said, bounded, and never a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// The far side has it.
+    Delivered(Receipt),
+    /// Some recipients are settled: they have it, or were refused for good. The others are tried again, alone.
+    Partly {
+        /// What is known so far.
+        receipt: Receipt,
+        /// Not before this: greylisting.
+        at_least: Duration,
+        /// Why not all.
+        why: String,
+    },
+    /// Not now, says the far side, and means everybody.
+    Throttled {
+        /// For so long.
+        retry_after: Option<Duration>,
+        /// Its words.
+        why: String,
+    },
+    /// Nothing was sent, or the far side is in trouble: it would be so for any message.
+    Unreached {
+        /// What happened.
+        why: String,
+    },
+    /// Nothing was accepted, and it may be this message's affair.
+    Retry {
+        /// Not before this: greylisting.
+        at_least: Duration,
+        /// What happened.
+        why: String,
+    },
+    /// It was sent, and no answer came: nobody knows.
+    Ambiguous {
+        /// What happened.
+        why: String,
+    },
+    /// An answer that makes no sense, as from a proxy that wants a login.
+    Unclear {
+        /// Its beginning.
+        why: String,
+    },
+    /// Too much, or too rich: a smaller form may be taken.
+    TooLarge {
+        /// Its words.
+        why: String,
+    },
+    /// The destination will not work before a person has done something.
+    Broken {
+        /// Its words.
+        why: String,
+    },
+    /// This message will never be taken.
+    Refused {
+        /// Its words.
+        why: String,
+    },
+}
+
+impl Attempt {
+    /// Recipients who never get it, and what was said about them, where others have it.
+    pub fn refused(&self) -> Vec<(&str, &str)> {
+        let Attempt::Delivered(Receipt::Smtp { recipients, .. }) = self else {
+            return Vec::new();
+        };
+        let refused = recipients
+            .iter()
+            .filter(|(_, reply)| !reply.starts_with('2'));
+        refused
+            .map(|(to, reply)| (to.as_str(), reply.as_str()))
+            .collect()
+    }
+
+    /// What the far side said; empty if it took the message.
+    pub fn why(&self) -> &str {
+        match self {
+            Attempt::Delivered(_) => "",
+            Attempt::Partly { why, .. }
+            | Attempt::Throttled { why, .. }
+            | Attempt::Unreached { why }
+            | Attempt::Retry { why, .. }
+            | Attempt::Ambiguous { why }
+            | Attempt::Unclear { why }
+            | Attempt::TooLarge { why }
+            | Attempt::Broken { why }
+            | Attempt::Refused { why } => why,
+        }
+    }
+}
+
+/// What is sent in one attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Letter<'a> {
+    /// What it is about.
+    pub delivery: &'a Delivery,
+    /// Something was said of it before: say that this is more of it.
+    pub follow_up: bool,
+    /// In its smaller form.
+    pub smaller: bool,
+    /// What an attempt before this one got.
+    pub receipt: Option<&'a Receipt>,
+    /// The server's clock: a mail's date.
+    pub now: Timestamp,
+}
+
+/// A receiver's own end of the line, made once.
+pub enum Sender {
+    /// Posts to a webhook.
+    Slack(slack::Sender),
+    /// Hands mail to a server.
+    Email(Box<email::Sender>),
+}
+
+impl Sender {
+    /// Makes what all attempts share. It connects to nothing. Times are printed in `zone`.
+    pub fn new(transport: &Transport, zone: TimeZone) -> Result<Sender, SetUpError> {
+        Ok(match transport {
+            Transport::Slack(webhook) => Sender::Slack(slack::Sender::new(webhook, zone)?),
+            Transport::Email(mailbox) => {
+                Sender::Email(Box::new(email::Sender::new(mailbox, zone)?))
+            }
+        })
+    }
+
+    /// No attempt takes longer.
+    pub fn timeout(&self) -> Duration {
+        match self {
+            Sender::Slack(_) => slack::TIMEOUT,
+            Sender::Email(_) => email::TIMEOUT,
+        }
+    }
+
+    /// How many attempts a worker makes at once: a webhook takes about one message a second.
+    pub fn at_once(&self) -> u32 {
+        match self {
+            Sender::Slack(_) => 1,
+            Sender::Email(_) => 4,
+        }
+    }
+
+    /// Hash of what a reader would see, however it is sent.
+    pub fn seen(&self, notification: &Notification) -> String {
+        match self {
+            Sender::Slack(_) => slack::seen(notification),
+            Sender::Email(_) => email::seen(notification),
+        }
+    }
+
+    /// One attempt.
+    pub async fn attempt(&self, letter: &Letter<'_>) -> Attempt {
+        match self {
+            Sender::Slack(sender) => sender.attempt(letter).await,
+            Sender::Email(sender) => sender.attempt(letter).await,
+        }
+    }
+}
+
+/// Why a receiver cannot be set up at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// No HTTP client: mostly, no certificates of the system are there.
+    #[error("no HTTPS client")]
+    Http(#[source] reqwest::Error),
+    /// The webhook's URL is none. It is not printed.
+    #[error("the webhook's URL is no URL")]
+    Url,
+    /// No TLS for mail: mostly, no certificates of the system are there.
+    #[error("no TLS for mail")]
+    Tls(#[source] lettre::transport::smtp::Error),
+}
+
+/// The job that a notification is about.
+pub(crate) fn job(notification: &Notification) -> &Job {
+    match notification {
+        Notification::Start(start) => &start.job,
+        Notification::Digest(digest) => &digest.job,
+    }
+}
+
+/// Something that the far side said, fit for a ledger and a log: one line, without controls, bounded.
+fn said(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let plain: String = line
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST)
+        .collect();
+    if plain.chars().count() == LONGEST {
+        format!("{plain}…")
+    } else {
+        plain
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use pillarbox_proto::digest::Job;
+    use pillarbox_proto::salt::{Fun, Jid, Target};
+    use pillarbox_proto::{delivery::Start, subject::DeliveryKey};
+
+    use super::*;
+
+    pub(crate) fn receipt() -> Receipt {
+        Receipt::SlackWebhook
+    }
+
+    pub(crate) fn delivery() -> Delivery {
+        let job = Job {
+            cluster: "prod".into(),
+            master: "salt1".into(),
+            job: "20261122130211654321".into(),
+            jid: Jid("20261122130211654321".into()),
+            fun: Fun::One("state.apply".into()),
+            args: vec![],
+            command: None,
+            user: Some("alice".into()),
+            target: Some(Target::Expression("web*".into())),
+            target_type: Some("glob".into()),
+            test: false,
+            runner: false,
+            schedule: None,
+        };
+        let start = Start {
+            job,
+            started: "2026-11-22T13:02:11Z".into(),
+            minions: Some(3),
+            no_key: 0,
+            recovered: false,
+        };
+        Delivery {
+            key: DeliveryKey {
+                cluster: "prod".into(),
+                job: "20261122130211654321".into(),
+                route: "audit".into(),
+                receiver: "ops".into(),
+                transport: "slack".into(),
+                moment: "start".into(),
+            },
+            version: 1,
+            created: "2026-11-22T13:02:12Z".into(),
+            notification: Notification::Start(Box::new(start)),
+        }
+    }
+
+    pub(crate) fn letter(delivery: &Delivery) -> Letter<'_> {
+        Letter {
+            delivery,
+            follow_up: false,
+            smaller: false,
+            receipt: None,
+            now: "2026-11-22T13:02:13Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_was_said_is_one_bounded_line() {
+        assert_eq!(
+            said(" 451\r\n4.3.0 try\u{7} later\n"),
+            "451 4.3.0 try later"
+        );
+        assert_eq!(said(&"x".repeat(1000)).chars().count(), 301);
+    }
 }

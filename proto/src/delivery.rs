@@ -1,6 +1,8 @@
 //! From a notification to its end: deliveries, what the ledger keeps of them, and dead letters.
 //! It holds no rendered message: what is said is rendered where it is sent.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Job};
@@ -68,6 +70,13 @@ pub struct LedgerEntry {
     /// What the far side gave back for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+    /// The highest version of which nobody knows whether it arrived, so that a reader may have seen it twice; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_doubt: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Where a delivery stands.
@@ -85,7 +94,7 @@ pub enum LedgerState {
     },
     /// The far side accepted it.
     Delivered,
-    /// Nobody knows whether the far side accepted it; what was done about it.
+    /// The far side accepted it, but of an attempt before that nobody knows: a reader may have seen it twice.
     Ambiguous {
         /// The version in question.
         sending: u64,
@@ -101,6 +110,9 @@ pub enum LedgerState {
     Dead {
         /// Why.
         reason: String,
+        /// Stream sequence of the message that was given up: a re-send has another. 0 for not known.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        sequence: u64,
     },
 }
 
@@ -123,7 +135,24 @@ pub enum Receipt {
         message_id: String,
         /// Code and text, bounded.
         reply: String,
+        /// What was said about each recipient that is settled: 2xx, it has the mail; 5xx, refused for good. The others are tried again.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        recipients: BTreeMap<String, String>,
     },
+}
+
+/// The entry of `PAUSES`: a destination that is not to be tried now. No entry: it is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// For how long from the entry's stored time, by the server's clock.
+    pub milliseconds: u64,
+    /// Attempts at it that failed in a row.
+    pub failures: u32,
+    /// What it said; never a secret.
+    pub reason: String,
+    /// The pause is over, and this worker tries one message; the others wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<String>,
 }
 
 /// A delivery that was given up (`pillarbox.v1.dead.<group>.<receiver>.<reason>`). A re-send makes a new attempt under its key.

@@ -298,6 +298,11 @@ impl Group {
         format!("{}.{}", self.0, key.hash())
     }
 
+    /// The key of `PAUSES` for a destination.
+    pub fn pause_key(&self, receiver: &str, transport: &str) -> String {
+        format!("{}.{}.{transport}", self.0, Token::new(receiver))
+    }
+
     /// The key of `FAULTS` for a minion and what ran on it.
     pub fn fault_key(&self, cluster: &Token, run: &str, minion: &MinionId) -> String {
         format!("{}.{cluster}.{run}.{}", self.0, minion_token(minion))
