@@ -116,15 +116,23 @@ pub async fn run(
             }
         }
     }
+    finish(in_hand, &destination.receiver.name).await;
+    Ok(())
+}
+
+/// What is in hand ends by itself, or is cut off: the lease says then that nobody knows.
+async fn finish(mut in_hand: JoinSet<()>, receiver: &str) {
     let finished = timeout(GRACE, async {
         while let Some(ended) = in_hand.join_next().await {
             say_if_it_panicked(ended);
         }
     });
     if finished.await.is_err() {
-        tracing::warn!(receiver = %destination.receiver.name, "deliveries were still in hand when the grace period ended");
+        tracing::warn!(
+            receiver,
+            "deliveries were still in hand when the grace period ended"
+        );
     }
-    Ok(())
 }
 
 fn say_if_it_panicked(ended: Result<(), tokio::task::JoinError>) {

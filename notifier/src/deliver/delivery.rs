@@ -55,22 +55,7 @@ impl Destination {
         };
         let page = self.ledger.read(&delivery.key).await?;
         let now = server_time(&self.nats).await?;
-        let info = message.info().map_err(DeliverError::Ack)?;
-        let (worker, sequence, time) = (&self.nats.worker, info.stream_sequence, info.delivered);
-        let work = Work {
-            message,
-            taken: standing::Taken {
-                key: delivery.key.clone(),
-                version: delivery.version,
-                seen: self.sender.seen(&delivery.notification),
-                sequence,
-                now,
-                claimant: format!("{worker} {sequence}.{time}"),
-            },
-            published: timestamp(info.published),
-            destination_failures: pulled.probe.map_or(0, |probe| probe.failures),
-            delivery,
-        };
+        let work = self.work(pulled, delivery, now)?;
         let left = page.lease_left(now);
         match standing(
             page.entry.as_ref(),
@@ -87,6 +72,30 @@ impl Destination {
                 in_doubt,
             } => self.send(&work, page, follow_up, failures, in_doubt).await,
         }
+    }
+
+    fn work<'a>(
+        &self,
+        pulled: &'a Pulled,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<Work<'a>, DeliverError> {
+        let info = pulled.message.info().map_err(DeliverError::Ack)?;
+        let (worker, sequence, time) = (&self.nats.worker, info.stream_sequence, info.delivered);
+        Ok(Work {
+            message: &pulled.message,
+            taken: standing::Taken {
+                key: delivery.key.clone(),
+                version: delivery.version,
+                seen: self.sender.seen(&delivery.notification),
+                sequence,
+                now,
+                claimant: format!("{worker} {sequence}.{time}"),
+            },
+            published: timestamp(info.published),
+            destination_failures: pulled.probe.map_or(0, |probe| probe.failures),
+            delivery,
+        })
     }
 
     /// Claims it, sends it, and settles what came of it; a second time if it has to be smaller.
@@ -118,14 +127,7 @@ impl Destination {
                 now: work.taken.now,
             };
             let attempt = self.sender.attempt(&letter).await;
-            let so_far = SoFar {
-                failures,
-                destination_failures: work.destination_failures,
-                age: elapsed(work.published, work.taken.now),
-                deadline: self.receiver.deadline,
-                smaller,
-                on_ambiguous: self.receiver.on_ambiguous,
-            };
+            let so_far = self.so_far(work, failures, smaller);
             let verdict = verdict(&attempt, &so_far, rand::random());
             self.say(work, &entry, &attempt, &verdict);
             if verdict.message != Fate::Smaller {
@@ -138,6 +140,17 @@ impl Destination {
             };
         }
         Ok(Outcome::Through) // the second form is never told to be smaller
+    }
+
+    fn so_far(&self, work: &Work<'_>, failures: u32, smaller: bool) -> SoFar {
+        SoFar {
+            failures,
+            destination_failures: work.destination_failures,
+            age: elapsed(work.published, work.taken.now),
+            deadline: self.receiver.deadline,
+            smaller,
+            on_ambiguous: self.receiver.on_ambiguous,
+        }
     }
 
     /// The claim took so long that another worker may take over before an attempt ends: nothing is sent.

@@ -218,26 +218,9 @@ impl Sender {
         raw: &[u8],
         recipients: &mut Recipients,
     ) -> Result<Vec<lettre::Address>, Box<Attempt>> {
-        if session.size > 0 && raw.len() > session.size {
-            let why = format!("{} bytes, and the server takes {}", raw.len(), session.size);
-            return Err(Box::new(Attempt::TooLarge { why }));
-        }
-        let connection = &mut session.connection;
-        let mut parameters = Vec::new();
-        if session.size > 0 {
-            parameters.push(MailParameter::Size(raw.len()));
-        }
         let open = recipients.open();
-        if !raw.is_ascii() || !open.iter().all(|to| to.to_string().is_ascii()) {
-            if !connection
-                .server_info()
-                .supports_feature(Extension::SmtpUtfEight)
-            {
-                let why = "an address is not ASCII, and the server has no SMTPUTF8".to_owned();
-                return Err(Box::new(Attempt::Broken { why }));
-            }
-            parameters.push(MailParameter::SmtpUtfEight);
-        }
+        let parameters = parameters(session, raw, &open)?;
+        let connection = &mut session.connection;
         let from = Some(self.mailbox.from.email.clone());
         let answer = connection.command(Mail::new(from, parameters)).await;
         answer.map_err(|error| Box::new(self.failed(Stage::Mail, &error)))?;
@@ -354,6 +337,31 @@ impl Sender {
 pub fn seen(notification: &Notification) -> String {
     let mail = render::email::mail(notification, &TimeZone::UTC, false);
     hash([mail.subject.as_str(), &mail.text, &mail.html])
+}
+
+/// What `MAIL` says of a mail, if the server can take it.
+fn parameters(
+    session: &Session,
+    raw: &[u8],
+    to: &[lettre::Address],
+) -> Result<Vec<MailParameter>, Box<Attempt>> {
+    let mut parameters = Vec::new();
+    if session.size > 0 {
+        if raw.len() > session.size {
+            let why = format!("{} bytes, and the server takes {}", raw.len(), session.size);
+            return Err(Box::new(Attempt::TooLarge { why }));
+        }
+        parameters.push(MailParameter::Size(raw.len()));
+    }
+    if !raw.is_ascii() || !to.iter().all(|to| to.to_string().is_ascii()) {
+        let server = session.connection.server_info();
+        if !server.supports_feature(Extension::SmtpUtfEight) {
+            let why = "an address is not ASCII, and the server has no SMTPUTF8".to_owned();
+            return Err(Box::new(Attempt::Broken { why }));
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    Ok(parameters)
 }
 
 /// The largest mail that a server takes, from its answer to `EHLO`; 0 if it does not say.
