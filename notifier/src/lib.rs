@@ -45,6 +45,8 @@ use std::time::Duration;
 use config::Config;
 use nats::Nats;
 use provision::Provisioned;
+use receiver::SetUpError;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// What ends the work and cannot be helped by trying again.
@@ -56,6 +58,9 @@ pub enum RunError {
     /// There will be no connection to NATS.
     #[error(transparent)]
     Nats(#[from] nats::ConnectError),
+    /// A receiver cannot be set up on this machine.
+    #[error(transparent)]
+    Receiver(SetUpError),
 }
 
 /// Works until `shutdown`, then finishes what is in hand.
@@ -69,11 +74,41 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         return Ok(());
     }
     let config = Arc::new(config);
-    tokio::join!(
+    let mut deliveries = JoinSet::new();
+    for receiver in config.receivers.clone() {
+        let zone = config.timezone.clone();
+        deliveries.spawn(deliver::run(
+            nats.clone(),
+            Arc::new(receiver),
+            zone,
+            shutdown.clone(),
+        ));
+    }
+    let (told, ..) = tokio::join!(
+        all(deliveries, &shutdown),
         intake::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
         digest::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
     );
-    Ok(())
+    told
+}
+
+/// The deliveries of every receiver. One that cannot be set up ends the others too: a person must see it.
+async fn all(
+    mut deliveries: JoinSet<Result<(), SetUpError>>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
+    let mut result = Ok(());
+    while let Some(ended) = deliveries.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                shutdown.cancel();
+                result = Err(RunError::Receiver(error));
+            }
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    result
 }
 
 /// Creates or updates what is needed on NATS.

@@ -15,6 +15,8 @@ use show::Inbox;
 use tally::{Slack, Tally};
 use times::Times;
 
+use pillarbox_proto::topology::Topology;
+
 use crate::salt::Salt;
 use crate::stack::{Scenario, Stack};
 use crate::{programs, progress, tools, wait};
@@ -99,7 +101,9 @@ async fn listening(stack: &mut Stack<Salt>) -> anyhow::Result<()> {
             let pinged = async {
                 stack.all_run()?;
                 stack.master.run(&["*", "test.ping"]).await?;
-                let events = jetstream.get_stream("EVENTS").await;
+                let events = jetstream
+                    .get_stream(Topology::default().events_name())
+                    .await;
                 let Ok(mut events) = events else {
                     return Ok(false);
                 };
