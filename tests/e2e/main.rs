@@ -6,6 +6,19 @@
     reason = "a helper of a test fails as the test itself would"
 )]
 
+mod captured;
+mod scenes;
+
+mod all_of_it;
+mod delivery;
+mod hostile_bus;
+mod late;
+mod one_message;
+mod reconnect;
+mod routes;
+mod stopping;
+mod wrong_files;
+
 mod harness_bus;
 mod harness_mail;
 mod harness_nats;

@@ -3,10 +3,11 @@
 //!
 //! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
 //! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
-//! [`slack`], [`mail`]), and all of them together ([`stack`]).
+//! [`slack`], [`mail`]), and all of them together ([`stack`]). What a master's double plays is built in [`play`].
 //!
 //! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
 
+pub mod arrivals;
 pub mod bus;
 
 pub mod demo;
@@ -14,6 +15,7 @@ pub mod events;
 pub mod logs;
 pub mod mail;
 pub mod nats;
+pub mod play;
 pub mod ports;
 pub mod process;
 pub mod programs;

@@ -33,10 +33,17 @@ impl Nats {
     /// # Errors
     /// When it cannot be installed, or does not become ready.
     pub async fn start() -> anyhow::Result<Self> {
-        let scratch = Arc::new(Scratch::new()?);
-        let mut server = Self::configured("nats", scratch, "").await?;
+        let mut server = Self::prepared().await?;
         server.restart().await?;
         Ok(server)
+    }
+
+    /// As [`start`](Self::start), but not running before its first [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// When it cannot be installed.
+    pub async fn prepared() -> anyhow::Result<Self> {
+        Self::configured("nats", Arc::new(Scratch::new()?), "").await
     }
 
     async fn configured(name: &str, scratch: Arc<Scratch>, more: &str) -> anyhow::Result<Self> {

@@ -6,11 +6,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::process::{self, Process};
-use crate::{progress, tools};
+use crate::{progress, tools, wait};
 
 /// Where the two binaries are.
 #[derive(Clone, Debug)]
@@ -117,35 +118,47 @@ pub struct Program {
 }
 
 impl Program {
+    /// Everything that it needs, and not running yet.
+    #[must_use]
+    pub fn prepared(name: &str, program: &Path, config: &Path, log: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            program: program.to_path_buf(),
+            config: config.to_path_buf(),
+            log: log.to_path_buf(),
+            process: None,
+        }
+    }
+
     /// `<program> run --config <config>`; its log is appended to.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start(name: &str, program: &Path, config: &Path, log: &Path) -> anyhow::Result<Self> {
-        let mut command = Command::new(program);
-        command.arg("run").arg("--config").arg(config);
+        let mut program = Self::prepared(name, program, config, log);
+        program.launch()?;
+        Ok(program)
+    }
+
+    /// Starts it, for the first time or again; if it still runs, it is killed first.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.kill_9().await?;
+        self.launch()
+    }
+
+    fn launch(&mut self) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg("--config").arg(&self.config);
         for (key, _) in std::env::vars_os() {
             let key = key.to_string_lossy().into_owned();
             if key.starts_with("OTEL_") || key == "RUST_LOG" {
                 command.env_remove(key); // a scenario is the same on every machine
             }
         }
-        Ok(Self {
-            name: name.to_owned(),
-            program: program.to_path_buf(),
-            config: config.to_path_buf(),
-            log: log.to_path_buf(),
-            process: Some(Process::spawn(name, &mut command, log)?),
-        })
-    }
-
-    /// Starts it again; if it still runs, it is killed first.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub async fn restart(&mut self) -> anyhow::Result<()> {
-        self.kill_9().await?;
-        *self = Self::start(&self.name, &self.program, &self.config, &self.log)?;
+        self.process = Some(Process::spawn(&self.name, &mut command, &self.log)?);
         Ok(())
     }
 
@@ -165,11 +178,42 @@ impl Program {
     /// # Errors
     /// When it still runs after `grace`, or ends with another status than 0.
     pub async fn terminate(&mut self, grace: Duration) -> anyhow::Result<()> {
+        self.ended(grace).await
+    }
+
+    /// SIGINT, as Ctrl-C sends it, and waits for its end, which must be a good one.
+    ///
+    /// # Errors
+    /// When it still runs after `grace`, or ends with another status than 0.
+    pub async fn interrupt(&mut self, grace: Duration) -> anyhow::Result<()> {
+        if let Some(process) = &mut self.process {
+            process.signal(Signal::SIGINT);
+            process.wait(grace).await?;
+        }
+        self.ended(grace).await
+    }
+
+    async fn ended(&mut self, grace: Duration) -> anyhow::Result<()> {
         if let Some(mut process) = self.process.take() {
             let status = process.terminate(grace).await?;
             anyhow::ensure!(status.success(), "{} ended with {status}", self.name);
         }
         Ok(())
+    }
+
+    /// Waits until its log contains a text, which it does not write before it has done what the text says.
+    ///
+    /// # Errors
+    /// When it has ended instead, or does not say it within a minute.
+    pub async fn says(&mut self, text: &str) -> anyhow::Result<()> {
+        let what = format!("{} to say `{text}`", self.name);
+        wait::until(Duration::from_secs(60), &what, async || {
+            if self.said().1.contains(text) {
+                return Some(Ok(()));
+            }
+            self.still_runs().err().map(Err)
+        })
+        .await?
     }
 
     /// Fails with the end of its log if it has ended by itself.
@@ -178,6 +222,18 @@ impl Program {
     /// When it has ended.
     pub fn still_runs(&mut self) -> anyhow::Result<()> {
         self.process.as_mut().map_or(Ok(()), Process::still_runs)
+    }
+
+    /// The most memory that it has had at once since its start, in KiB: `VmHWM` of `/proc/<id>/status`.
+    ///
+    /// # Errors
+    /// When it does not run, or this is no Linux.
+    pub fn most_memory_kib(&self) -> anyhow::Result<u64> {
+        let id = self.id().context("it does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|rest| rest.split_whitespace().next());
+        Ok(number.context("no VmHWM in /proc")?.parse()?)
     }
 
     /// The process id, while it runs.

@@ -22,6 +22,8 @@ pub enum Fault {
     Answer(u16, String),
     /// 429 with `Retry-After`.
     RateLimited(Duration),
+    /// The true answer, but only after this.
+    Slow(Duration),
     /// No answer; the connection stays open.
     Hang,
     /// No answer; the connection is closed after the request was read.

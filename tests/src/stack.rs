@@ -18,6 +18,12 @@ use crate::slack::Slack;
 
 const GRACE: Duration = Duration::from_secs(15);
 
+/// What a notifier says when all that it needs is there.
+const PROVISIONED: &str = "streams and consumers are as they should be";
+
+/// What a collector says when it has connected to the bus.
+const READING: &str = "reading the master's event bus";
+
 const RECEIVERS: &str = r#"
   - name: ops-slack
     slack: { webhook_url_file: "{slack}" }
@@ -49,6 +55,8 @@ pub struct Scenario {
     notifiers: usize,
     receivers: String,
     routes: String,
+    globals: String,
+    collector: String,
     announced: Vec<String>,
 }
 
@@ -60,6 +68,8 @@ impl Scenario {
             notifiers: 1,
             receivers: RECEIVERS.to_owned(),
             routes: routes.to_owned(),
+            globals: String::new(),
+            collector: String::new(),
             announced: Vec::new(),
         }
     }
@@ -78,6 +88,22 @@ impl Scenario {
         self
     }
 
+    /// One more line on the top level of the notifiers' file: `quiet_after: 2s`.
+    #[must_use]
+    pub fn global(mut self, line: &str) -> Self {
+        self.globals.push_str(line);
+        self.globals.push('\n');
+        self
+    }
+
+    /// One more line on the top level of the collector's file: `queue: 4MiB`.
+    #[must_use]
+    pub fn collector(mut self, line: &str) -> Self {
+        self.collector.push_str(line);
+        self.collector.push('\n');
+        self
+    }
+
     /// Lines of level `WARN` or `ERROR` with this text are part of the scenario.
     #[must_use]
     pub fn announce(mut self, text: &str) -> Self {
@@ -85,19 +111,25 @@ impl Scenario {
         self
     }
 
-    /// Starts everything around the double of a bus, and waits until the collector listens to it.
+    /// Starts everything around the double of a bus, and waits until the collector listens to it and every stream is there.
     ///
     /// # Errors
     /// When a part cannot be installed, built or started.
     pub async fn on_bus(self) -> anyhow::Result<Stack<Bus>> {
+        let mut stack = self.prepared_on_bus().await?;
+        stack.start().await?;
+        stack.listens().await?;
+        Ok(stack)
+    }
+
+    /// Everything around the double of a bus, which listens; NATS and both programs are not running yet.
+    ///
+    /// # Errors
+    /// When a part cannot be installed, built or started.
+    pub async fn prepared_on_bus(self) -> anyhow::Result<Stack<Bus>> {
         let scratch = Scratch::new()?;
         let bus = Bus::start(&scratch.dir("salt")?)?;
-        let mut stack = self.start(bus, scratch).await?;
-        tokio::select! {
-            connected = stack.master.connected(1) => connected?,
-            Err(ended) = first_to_end(&mut stack.collector) => return Err(ended),
-        }
-        Ok(stack)
+        self.prepared(bus, scratch).await
     }
 
     /// Starts everything around a master that runs. When the collector has connected is seen by what arrives.
@@ -105,41 +137,34 @@ impl Scenario {
     /// # Errors
     /// When a part cannot be installed, built or started.
     pub async fn on_salt(self, salt: Salt) -> anyhow::Result<Stack<Salt>> {
-        self.start(salt, Scratch::new()?).await
+        let mut stack = self.prepared(salt, Scratch::new()?).await?;
+        stack.start().await?;
+        Ok(stack)
     }
 
-    async fn start<M: Master>(self, master: M, scratch: Scratch) -> anyhow::Result<Stack<M>> {
+    async fn prepared<M: Master>(self, master: M, scratch: Scratch) -> anyhow::Result<Stack<M>> {
         let (programs, nats, slack, mail) = tokio::try_join!(
             programs::built(),
-            Nats::start(),
+            Nats::prepared(),
             Slack::start(),
             MailSink::start()
         )?;
         let url = nats.url();
-        let webhook = scratch.file("webhook", &slack.webhook_url())?;
-        std::fs::set_permissions(&webhook, std::fs::Permissions::from_mode(0o600))?;
-        let receivers = self
-            .receivers
-            .replace("{slack}", &webhook.display().to_string());
-        let receivers = receivers.replace("{smtp}", &mail.url());
-        let routes = &self.routes;
-        let config =
-            format!("nats: {{ url: \"{url}\" }}\nreceivers:\n{receivers}\nroutes:\n{routes}\n");
-        let config = scratch.file("notifier.yml", &config)?;
-        let mut notifiers = Vec::new();
-        for number in 1..=self.notifiers {
+        let config = self.notifiers_file(&scratch, &url, &slack, &mail)?;
+        let notifier = |number| {
             let name = format!("notifier-{number}");
             let log = scratch.path().join(format!("{name}.log"));
-            notifiers.push(Program::start(&name, &programs.notifier, &config, &log)?);
-        }
+            Program::prepared(&name, &programs.notifier, &config, &log)
+        };
+        let notifiers = (1..=self.notifiers).map(notifier).collect();
         let sock_dir = master.sock_dir();
-        let sock_dir = sock_dir.display();
+        let (sock_dir, more) = (sock_dir.display(), &self.collector);
         let config = format!(
-            "master: salt1.example.com\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\" }}\nnats: {{ url: \"{url}\" }}\n"
+            "master: salt1\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\" }}\nnats: {{ url: \"{url}\" }}\n{more}"
         );
         let config = scratch.file("collector.yml", &config)?;
         let log = scratch.path().join("collector.log");
-        let collector = Program::start("collector", &programs.collector, &config, &log)?;
+        let collector = Program::prepared("collector", &programs.collector, &config, &log);
         let announced = self.announced;
         Ok(Stack {
             collector,
@@ -151,6 +176,27 @@ impl Scenario {
             announced,
             scratch,
         })
+    }
+
+    fn notifiers_file(
+        &self,
+        scratch: &Scratch,
+        nats: &str,
+        slack: &Slack,
+        mail: &MailSink,
+    ) -> anyhow::Result<PathBuf> {
+        let webhook = scratch.file("webhook", &slack.webhook_url())?;
+        std::fs::set_permissions(&webhook, std::fs::Permissions::from_mode(0o600))?;
+        let webhook = webhook.display().to_string();
+        let receivers = self.receivers.replace("{slack}", &webhook);
+        let receivers = receivers.replace("{smtp}", &mail.url());
+        let Self {
+            globals, routes, ..
+        } = self;
+        let config = format!(
+            "nats: {{ url: \"{nats}\" }}\n{globals}receivers:\n{receivers}\nroutes:\n{routes}\n"
+        );
+        scratch.file("notifier.yml", &config)
     }
 }
 
@@ -180,7 +226,53 @@ pub struct Stack<M> {
     scratch: Scratch,
 }
 
+impl Stack<Bus> {
+    /// Waits until the collector listens to the bus and the notifiers have made every stream: from now on nothing is lost.
+    ///
+    /// # Errors
+    /// When one of them ends instead, or does not get that far.
+    pub async fn listens(&mut self) -> anyhow::Result<()> {
+        for notifier in &mut self.notifiers {
+            notifier.says(PROVISIONED).await?;
+        }
+        tokio::select! {
+            connected = self.master.connected(1) => connected,
+            Err(ended) = first_to_end(&mut self.collector) => Err(ended),
+        }
+    }
+}
+
+impl Stack<Salt> {
+    /// As on the double of a bus: from now on nothing is lost.
+    ///
+    /// # Errors
+    /// When one of the programs ends instead, or does not get that far.
+    pub async fn listens(&mut self) -> anyhow::Result<()> {
+        for notifier in &mut self.notifiers {
+            notifier.says(PROVISIONED).await?;
+        }
+        self.collector.says(READING).await
+    }
+}
+
 impl<M> Stack<M> {
+    /// Starts NATS, the notifiers and the collector, in this order.
+    ///
+    /// # Errors
+    /// When one cannot be started.
+    pub async fn start(&mut self) -> anyhow::Result<()> {
+        self.nats.restart().await?;
+        for notifier in &mut self.notifiers {
+            notifier.restart().await?;
+        }
+        self.collector.restart().await
+    }
+
+    /// From now on lines of level `WARN` or `ERROR` with this text are part of the scenario.
+    pub fn announce(&mut self, text: &str) {
+        self.announced.push(text.to_owned());
+    }
+
     /// `WARN` and `ERROR` lines of both programs so far that the scenario did not announce, each after its program's name.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
