@@ -114,5 +114,16 @@ salt web2 test.ping
 salt-run jobs.lookup_jid JID";
 
 const MISSED_MAIL: &str = "\
-Salt: state.highstate on * was not answered - job JID (prod)
-";
+Salt: state.highstate on * incomplete - job JID (prod)
+state.highstate on *: web2 did not answer
+
+  did not answer  1   web2
+  clean           1
+
+  who       WHO
+  command   salt '*' state.highstate
+  when      WHEN
+
+Next:
+  salt web2 test.ping
+  salt-run jobs.lookup_jid JID";

@@ -1,8 +1,9 @@
 //! What a bus should never carry: cut, damaged, huge and senseless bytes. The rest goes on, and memory stays bounded.
 
+use std::time::Duration;
+
 use pillarbox_e2e::bus::{Bus, Framing, frame};
 use pillarbox_e2e::play::{Job, Return};
-use pillarbox_e2e::programs::Program;
 use pillarbox_e2e::stack::{Scenario, Stack};
 use serde_json::Value;
 
@@ -31,9 +32,14 @@ fn title(number: u32) -> String {
     format!("🔴 state.apply app{number} on web1 failed: No space left on device")
 }
 
-/// The last line of counts that it wrote.
-fn counts(collector: &Program) -> Value {
-    let log = collector.said().1;
+/// What the collector has counted when it stops.
+async fn counts(stack: &mut Stack<Bus>) -> Value {
+    stack
+        .collector
+        .terminate(Duration::from_secs(15))
+        .await
+        .unwrap();
+    let log = stack.collector.said().1;
     let line = log
         .lines()
         .rfind(|line| line.contains("bus events since the start"));
@@ -106,7 +112,7 @@ async fn damage_drops_the_connection_and_the_rest_goes_on() {
         let connections = usize::try_from(number).unwrap() + 1;
         let again = stack.master.connected(connections).await;
         again.unwrap_or_else(|error| panic!("{what}: {error}"));
-        heard_again(&mut stack, number).await;
+        stack.master.send(&failing(number)).await;
         expected.push(title(number));
         assert_eq!(
             titles(&stack.told(expected.len()).await.unwrap()),
@@ -114,21 +120,17 @@ async fn damage_drops_the_connection_and_the_rest_goes_on() {
             "{what}"
         );
     }
-    stack.master.cut(&good, good.len() / 3).await;
+    let ret = Job::new(98, "test.ping").ret_of("web1", &Value::Null, 0);
+    stack.master.cut(&ret, ret.len() / 2).await;
     stack.master.connected(damages.len() + 2).await.unwrap();
-    heard_again(&mut stack, 6).await;
+    stack.master.send(&failing(6)).await;
     expected.push(title(6));
     assert_eq!(titles(&stack.told(6).await.unwrap()), expected);
     stack.settled().await.unwrap();
     assert_eq!(stack.slack.posted().len(), 6);
     bounded(&stack);
 
-    stack
-        .collector
-        .terminate(std::time::Duration::from_secs(15))
-        .await
-        .unwrap();
-    let counts = counts(&stack.collector);
+    let counts = counts(&mut stack).await;
     assert_eq!(
         (
             &counts["frame_errors"],
@@ -138,11 +140,6 @@ async fn damage_drops_the_connection_and_the_rest_goes_on() {
         (&5.into(), &6.into(), &6.into())
     );
     stack.finish().await.unwrap();
-}
-
-/// A job right after the connection: the double plays to whoever is connected.
-async fn heard_again(stack: &mut Stack<Bus>, number: u32) {
-    stack.master.send(&failing(number)).await;
 }
 
 fn bounded(stack: &Stack<Bus>) {
@@ -170,23 +167,29 @@ async fn events_that_make_no_sense_are_dead_letters_and_the_rest_goes_on() {
     )
     .unwrap();
     stack.master.send(&no_map).await;
-    let mut broken = failing(3);
-    broken.truncate(broken.len());
-    stack.master.send(&failing(4)).await;
-    let told = stack.told(2).await.unwrap();
-    println!("{told:#?}");
-    let letters = stack.dead_letters(1).await.unwrap();
-    println!("{letters:#?}");
+    stack.master.send(&failing(3)).await;
+    let told = titles(&stack.told(2).await.unwrap());
+    let shown = format!("🔴 {}… on web1 failed: Traceback", &fun[..45]);
+    assert_eq!(told, [shown, title(3)]);
     let events = stack.events(4).await.unwrap();
-    println!(
-        "{:#?}",
-        events
-            .iter()
-            .map(|(subject, _)| subject)
-            .collect::<Vec<_>>()
-    );
-    stack.settled().await.unwrap();
+    let (subject, body) = &events[1];
+    assert!(subject.len() < 256, "{subject}");
+    assert_eq!(body["fun"], *fun);
+
+    let letters = stack.dead_letters(1).await.unwrap();
+    let [(subject, letter)] = letters.as_slice() else {
+        panic!("{letters:#?}")
+    };
+    assert_eq!(subject, "pillarbox.v1.dead.collector.prod.unreadable");
+    assert_eq!(letter["tag"], "salt/job/20261122130211000002/ret/web1");
+    assert_eq!(letter["error"], "the payload is no map");
     bounded(&stack);
+    stack.settled().await.unwrap();
+    let counts = counts(&mut stack).await;
+    assert_eq!(
+        (&counts["unreadable"], &counts["dead_letters"]),
+        (&1.into(), &1.into())
+    );
     stack.finish().await.unwrap();
 }
 

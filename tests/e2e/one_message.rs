@@ -50,14 +50,7 @@ async fn a_batch_is_one_start_and_one_digest() {
     assert_eq!(start, [BATCH_START]);
     assert_eq!(told[1], BATCH_DIGEST);
     assert_eq!(mails[0].subject, BATCH_SUBJECT);
-    assert_eq!(
-        mails[0].text.replace(
-            "
-", "
-"
-        ),
-        BATCH_MAIL
-    );
+    assert_eq!(unix(&mails[0].text), BATCH_MAIL);
     assert_eq!(
         (
             stack.slack.posted().len(),
@@ -116,14 +109,7 @@ async fn a_schedule_on_20_minions_is_one_digest() {
     stack.settled().await.unwrap();
     assert_eq!(told, [SCHEDULE_DIGEST]);
     assert_eq!(mails[0].subject, SCHEDULE_SUBJECT);
-    assert_eq!(
-        mails[0].text.replace(
-            "
-", "
-"
-        ),
-        SCHEDULE_MAIL
-    );
+    assert_eq!(unix(&mails[0].text), SCHEDULE_MAIL);
     assert_eq!(
         (
             stack.slack.posted().len(),
