@@ -327,6 +327,11 @@ pub fn collector_dead(cluster: &Token, reason: &str) -> String {
     )
 }
 
+/// The key of `COLLECTORS` for a master's collector.
+pub fn collector_key(cluster: &str, master: &str) -> String {
+    format!("{}.{}", Token::new(cluster), Token::new(master))
+}
+
 /// What a delivery is about, and whom it is for: doing it again is recognised by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct DeliveryKey {
