@@ -27,6 +27,8 @@ pub mod outbox;
 
 pub mod intake;
 
+pub mod elapsed;
+
 pub mod digest;
 
 pub mod deliver;
@@ -76,11 +78,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     let config = Arc::new(config);
     let mut deliveries = JoinSet::new();
     for receiver in config.receivers.clone() {
-        let zone = config.timezone.clone();
+        let config = Arc::clone(&config);
         deliveries.spawn(deliver::run(
             nats.clone(),
-            Arc::new(receiver),
-            zone,
+            config,
+            receiver,
             shutdown.clone(),
         ));
     }
