@@ -31,6 +31,8 @@ pub mod elapsed;
 
 pub mod digest;
 
+pub mod sweep;
+
 pub mod deliver;
 
 pub mod ledger;
@@ -90,6 +92,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         all(deliveries, &shutdown),
         intake::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
         digest::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
+        sweep::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
     );
     told
 }

@@ -13,3 +13,4 @@ mod harness_process;
 mod harness_salt;
 mod harness_slack;
 mod killed_collector;
+mod lost_open_jobs;
