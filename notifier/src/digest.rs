@@ -250,7 +250,7 @@ impl Digester {
             return Ok(Next::Back(self.delay(&counted, look.now)));
         }
         let fold = Fold::of(read_back::whole(&self.nats, &name.cluster, &name.job, 1, last).await?);
-        let exact = progress(&fold, at);
+        let exact = Progress::of(&fold, at);
         let settled = self
             .tell(&settlement, &fold, look.now, 0, |route| {
                 ready(&exact, route)
@@ -385,18 +385,4 @@ impl Digester {
 async fn discard(message: &Message) {
     tracing::error!(subject = %message.subject, "discarded a message on OPEN_JOBS that is none of ours");
     let _ = message.ack_with(AckKind::Term).await;
-}
-
-fn progress(fold: &Fold, at: Timestamp) -> Progress {
-    let expected = fold.expected().map(|expected| expected.len());
-    let missing = fold.missing().len();
-    Progress {
-        expected,
-        returned: expected.map_or_else(|| fold.newest().count(), |expected| expected - missing),
-        batch: fold.batch(),
-        ended: fold.end().is_some(),
-        runner: fold.runner(),
-        first: fold.first_at().unwrap_or(at),
-        last: fold.last().map_or(at, |(_, at)| at),
-    }
 }

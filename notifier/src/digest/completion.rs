@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::fold::Fold;
 use crate::elapsed::elapsed;
 
 /// What is known of a job's progress: by counting, or exactly after a fold.
@@ -51,6 +52,21 @@ pub enum Due {
 }
 
 impl Progress {
+    /// As a fold has it; `at` is the last event's stored time, should the fold hold none.
+    pub fn of(fold: &Fold, at: Timestamp) -> Progress {
+        let expected = fold.expected().map(|expected| expected.len());
+        let heard = || fold.newest().count();
+        Progress {
+            expected,
+            returned: expected.map_or_else(heard, |expected| expected - fold.missing().len()),
+            batch: fold.batch(),
+            ended: fold.end().is_some(),
+            runner: fold.runner(),
+            first: fold.first_at().unwrap_or(at),
+            last: fold.last().map_or(at, |(_, at)| at),
+        }
+    }
+
     /// Whether the job is complete.
     pub fn complete(&self) -> bool {
         match (self.runner, self.batch, self.expected) {
