@@ -15,6 +15,7 @@ use crate::config::{Bus, Socket, size};
 use crate::counts::Counts;
 use crate::frame::{Frame, FrameError, Frames};
 use crate::gap::{Cause, Gap, Gaps};
+use crate::mark::Ears;
 use crate::queue::{NotTaken, Writer};
 
 /// Bytes read at a time: more than a kernel keeps for one reader of a Unix socket (about 100 kB, SALT.md §3).
@@ -51,12 +52,14 @@ pub async fn listen(
     bus: &Bus,
     queue: Writer<Heard>,
     counts: Arc<Counts>,
+    ears: Ears,
     shutdown: CancellationToken,
 ) {
     let mut ear = Ear {
         bus,
         queue,
         counts,
+        ears,
         shutdown,
         gaps: Gaps::default(),
         heard: clock::now(),
@@ -71,6 +74,7 @@ struct Ear<'a> {
     bus: &'a Bus,
     queue: Writer<Heard>,
     counts: Arc<Counts>,
+    ears: Ears,
     shutdown: CancellationToken,
     gaps: Gaps,
     /// The last moment at which everything that the bus had carried was read.
@@ -110,6 +114,7 @@ impl Ear<'_> {
         let bus = &self.bus.socket;
         tracing::info!(%bus, "reading the master's event bus at {bus}");
         let now = clock::now();
+        self.ears.connected(now);
         if let Some(gap) = self.gaps.connected(now) {
             self.report(&gap);
         }
@@ -159,6 +164,9 @@ impl Ear<'_> {
         loop {
             self.heard = clock::now();
             self.look_for_room();
+            if !self.gaps.open() {
+                self.ears.complete(self.heard);
+            }
             tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return Err(Ended::Stopped),

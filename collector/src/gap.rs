@@ -89,6 +89,11 @@ impl Gaps {
         self.dropped.take().map(Dropped::closed)
     }
 
+    /// Whether one is open.
+    pub fn open(&self) -> bool {
+        self.unheard.is_some() || self.dropped.is_some()
+    }
+
     /// The collector stops: what is open ends here. What happens on the bus from now on is nobody's to hear.
     pub fn stopped(&mut self, now: Timestamp) -> Vec<Gap> {
         let dropped = self.dropped.take().map(Dropped::closed);

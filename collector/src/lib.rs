@@ -14,6 +14,7 @@
 //!   - [`redact`]: secrets out.
 //! - [`outgoing`] (core): an event, or a dead letter, as a message.
 //! - [`publish`] (shell): messages to JetStream, until each is acknowledged.
+//! - [`mark`] (shell): how far the bus was heard, for the next collector.
 //! - [`counts`]: what was done.
 
 use std::sync::Arc;
@@ -55,11 +56,14 @@ pub mod outgoing;
 
 pub mod publish;
 
+pub mod mark;
+
 pub mod counts;
 
 use bus::Heard;
 use config::Config;
 use counts::Counts;
+use mark::{Ears, Marks};
 use normalize::Origin;
 use outgoing::Outbox;
 use publish::connect::{ConnectError, connect};
@@ -69,6 +73,9 @@ use reading::Out;
 
 /// How often the counts are logged.
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long the last low-water mark may take to be written.
+const LAST_MARK: Duration = Duration::from_secs(2);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,13 +98,31 @@ pub async fn run(
     let (frames, heard) = queue(&budget);
     let stages = stages(&config, &client, heard, &budget, &counts);
     let minutes = tokio::spawn(minutes(Arc::clone(&counts), budget.clone()));
+    let ears = Ears::default();
+    let marks = Marks::new(&config, &client).keep(ears.clone(), budget.clone(), shutdown.clone());
+    let marks = tokio::spawn(marks);
 
-    bus::listen(&config.bus, frames, Arc::clone(&counts), shutdown).await;
+    bus::listen(
+        &config.bus,
+        frames,
+        Arc::clone(&counts),
+        ears.clone(),
+        shutdown,
+    )
+    .await;
 
     let ended = drain(stages, grace, &budget).await;
+    last_mark(marks, &ears, &budget).await;
     minutes.abort();
     counts.log(budget.used());
     Ok(ended)
+}
+
+/// What was drained counts as heard: the next collector reports no more than what it truly missed.
+async fn last_mark(marks: JoinHandle<Option<Marks>>, ears: &Ears, budget: &Budget) {
+    if let Ok(Some(mut marks)) = marks.await {
+        let _ = tokio::time::timeout(LAST_MARK, marks.write(ears, budget)).await;
+    }
 }
 
 /// Everything behind the bus. Each stage ends when the queue before it has: the reading, the events, the letters.

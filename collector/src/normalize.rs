@@ -12,6 +12,8 @@ mod state;
 pub(crate) mod value;
 mod words;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use pillarbox_proto::event::Event;
 use pillarbox_proto::salt::Fun;
 use pillarbox_proto::subject::sha256_hex;
@@ -121,6 +123,8 @@ enum ReadError {
     Payload(#[from] PayloadError),
     #[error("{0} of {1} bytes")]
     TooLong(&'static str, usize),
+    #[error("a defect of the collector: please report it with the event's tag")]
+    Defect,
 }
 
 /// Longest tag that is shown.
@@ -138,7 +142,9 @@ pub fn normalize(origin: &Origin, body: &[u8], received: Option<&str>) -> Readin
     if let Tag::Other(other) = parsed {
         return Reading::Other(other);
     }
-    match Heard::read(origin, &text, parsed, payload, received) {
+    // A minion can put anything into its return: should one find a defect, it costs that event and not the collector.
+    let read = AssertUnwindSafe(|| Heard::read(origin, &text, parsed, payload, received));
+    match catch_unwind(read).unwrap_or(Err(ReadError::Defect)) {
         Ok(reading) => reading,
         Err(error) => Reading::Unreadable(unreadable(tag, body, &error)),
     }

@@ -1,8 +1,6 @@
 //! The server's clock, against which every stored time is held.
 //! It never reads this machine's own.
 
-use std::time::Duration;
-
 use async_nats::jetstream::context::RequestError;
 use jiff::Timestamp;
 use pillarbox_proto::topology::Bucket;
@@ -30,9 +28,4 @@ pub async fn server_time(nats: &Nats) -> Result<Timestamp, ClockError> {
     let subject = format!("STREAM.INFO.KV_{ledger}");
     let info: Info = nats.jetstream.request(subject, &()).await?;
     info.ts.ok_or(ClockError::NoTime)
-}
-
-/// How much later `now` is; nothing if it is not.
-pub fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }

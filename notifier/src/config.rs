@@ -60,6 +60,8 @@ pub struct Config {
     pub quiet_after: Duration,
     /// And at most this long after its first.
     pub gather: Duration,
+    /// Where a message cannot be changed, the first follow-up comes no sooner after it; each further one waits twice as long.
+    pub follow_up: Duration,
     /// Hash of the routes as judged: whether two workers, or two versions, decide alike.
     pub hash: String,
     /// What should be otherwise and does no harm.
@@ -87,6 +89,13 @@ const QUIET_AFTER: Span = Span {
 const GATHER: Span = Span {
     key: "gather",
     default: Duration::from_secs(300),
+    longest: Duration::from_secs(24 * 3600),
+    range: "between 1s and 24h",
+};
+
+const FOLLOW_UP: Span = Span {
+    key: "follow_up",
+    default: Duration::from_secs(600),
     longest: Duration::from_secs(24 * 3600),
     range: "between 1s and 24h",
 };
@@ -123,6 +132,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
     let routes = routes::judge(file.routes, &names, notes);
     let quiet_after = duration(file.quiet_after.as_ref(), &QUIET_AFTER, notes);
     let gather = duration(file.gather.as_ref(), &GATHER, notes);
+    let follow_up = duration(file.follow_up.as_ref(), &FOLLOW_UP, notes);
     let group = group(file.group.as_ref(), notes);
     let timezone = timezone(file.timezone.as_ref(), notes);
     let hash = hash(routes::canonical(&routes).iter().map(String::as_str));
@@ -137,6 +147,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
         routes,
         quiet_after,
         gather,
+        follow_up,
         hash,
         warnings,
     })

@@ -9,7 +9,6 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Message};
 use futures_util::StreamExt;
-use jiff::tz::TimeZone;
 use pillarbox_proto::topology::{ACK_WAIT, deliver_name};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -17,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::ClockError;
+use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError};
 use crate::nats::Nats;
 use crate::patience::{Streak, persist};
@@ -44,7 +44,9 @@ const GRACE: Duration = Duration::from_secs(20);
 /// One receiver's deliveries, as this worker sees them.
 struct Destination {
     nats: Nats,
-    receiver: Arc<Receiver>,
+    receiver: Receiver,
+    /// The first follow-up comes no sooner after what it follows.
+    follow_up: Duration,
     sender: Sender,
     ledger: Ledger,
     pauses: Pauses,
@@ -80,13 +82,13 @@ struct Pulled {
 /// NATS may come and go. It fails only where the receiver cannot be set up at all.
 pub async fn run(
     nats: Nats,
-    receiver: Arc<Receiver>,
-    zone: TimeZone,
+    config: Arc<Config>,
+    receiver: Receiver,
     shutdown: CancellationToken,
 ) -> Result<(), SetUpError> {
-    let sender = Sender::new(&receiver.transport, zone)?;
+    let sender = Sender::new(&receiver.transport, config.timezone.clone())?;
     let destination = tokio::select! {
-        destination = Destination::open(nats, receiver, sender) => Arc::new(destination),
+        destination = Destination::open(nats, receiver, config.follow_up, sender) => Arc::new(destination),
         () = shutdown.cancelled() => return Ok(()),
     };
     let mut in_hand = JoinSet::new();
@@ -143,7 +145,12 @@ fn say_if_it_panicked(ended: Result<(), tokio::task::JoinError>) {
 
 impl Destination {
     /// Opens what `provision` made, as soon as it is there.
-    async fn open(nats: Nats, receiver: Arc<Receiver>, sender: Sender) -> Destination {
+    async fn open(
+        nats: Nats,
+        receiver: Receiver,
+        follow_up: Duration,
+        sender: Sender,
+    ) -> Destination {
         let streak = Streak::default();
         let transport = receiver.transport.name();
         let (ledger, pauses, queue) = persist(&streak, "opening a queue", || async {
@@ -160,6 +167,7 @@ impl Destination {
         Destination {
             nats,
             receiver,
+            follow_up,
             sender,
             ledger,
             pauses,

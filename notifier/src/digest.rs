@@ -34,11 +34,12 @@ use pillarbox_proto::topology;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use self::completion::{Beat, Due, Progress, Waits, Window, since};
+use self::completion::{Beat, Due, Progress, Waits, Window};
 use self::fold::{Fold, Stored};
 use self::hints::{Announced, Hints};
 use self::settle::{Settled, Settlement};
 use crate::config::Config;
+use crate::elapsed::elapsed;
 use crate::nats::Nats;
 use crate::pull::{self, Durable};
 use crate::read_back::{self, Look};
@@ -249,7 +250,7 @@ impl Digester {
             return Ok(Next::Back(self.delay(&counted, look.now)));
         }
         let fold = Fold::of(read_back::whole(&self.nats, &name.cluster, &name.job, 1, last).await?);
-        let exact = progress(&fold, at);
+        let exact = Progress::of(&fold, at);
         let settled = self
             .tell(&settlement, &fold, look.now, 0, |route| {
                 ready(&exact, route)
@@ -285,7 +286,7 @@ impl Digester {
         let first = read_back::first_at(&self.nats, cluster, job, from)
             .await?
             .unwrap_or(at);
-        if since(at, look.now) < waits.quiet_after && since(first, look.now) < waits.gather {
+        if elapsed(at, look.now) < waits.quiet_after && elapsed(first, look.now) < waits.gather {
             return Ok(Next::Back(SOON));
         }
         let events = read_back::whole(&self.nats, cluster, job, from, last).await?;
@@ -360,7 +361,7 @@ impl Digester {
 
     /// When to look again: soon while it shows signs of life; else the more jobs are open, the later; and when a route is due.
     fn delay(&self, progress: &Progress, now: Timestamp) -> Duration {
-        if since(progress.last, now) < ACTIVE {
+        if elapsed(progress.last, now) < ACTIVE {
             return SOON;
         }
         self.hints
@@ -371,7 +372,7 @@ impl Digester {
 
     /// How long until the next route is due that is not yet.
     fn next_due(&self, progress: &Progress, now: Timestamp) -> Duration {
-        let silent = since(progress.last, now);
+        let silent = elapsed(progress.last, now);
         let waits = self.finish_routes().map(|route| match progress.expected {
             Some(_) => route.finish_after.saturating_sub(silent),
             None => self.config.quiet_after.saturating_sub(silent),
@@ -384,18 +385,4 @@ impl Digester {
 async fn discard(message: &Message) {
     tracing::error!(subject = %message.subject, "discarded a message on OPEN_JOBS that is none of ours");
     let _ = message.ack_with(AckKind::Term).await;
-}
-
-fn progress(fold: &Fold, at: Timestamp) -> Progress {
-    let expected = fold.expected().map(|expected| expected.len());
-    let missing = fold.missing().len();
-    Progress {
-        expected,
-        returned: expected.map_or_else(|| fold.newest().count(), |expected| expected - missing),
-        batch: fold.batch(),
-        ended: fold.end().is_some(),
-        runner: fold.runner(),
-        first: fold.first_at().unwrap_or(at),
-        last: fold.last().map_or(at, |(_, at)| at),
-    }
 }

@@ -88,8 +88,8 @@ async fn pass_on(
     }
     if route::opens(&config.routes, event) {
         let item = OpenItem {
-            cluster: event.cluster.clone(),
-            job: event.job.clone(),
+            cluster: subject.cluster.to_string(),
+            job: subject.job.to_string(),
             event: sequence,
         };
         outbox::open(nats, &subject.cluster, &subject.job, &item).await?;

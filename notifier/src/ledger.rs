@@ -11,7 +11,7 @@ use pillarbox_proto::subject::DeliveryKey;
 use pillarbox_proto::topology::Bucket;
 use pillarbox_proto::wire::{self, DecodeError};
 
-use crate::clock::elapsed;
+use crate::elapsed::elapsed;
 use crate::nats::Nats;
 use crate::patience::{Streak, persist};
 use crate::read_back::timestamp;

@@ -27,7 +27,11 @@ pub mod outbox;
 
 pub mod intake;
 
+pub mod elapsed;
+
 pub mod digest;
+
+pub mod sweep;
 
 pub mod deliver;
 
@@ -76,11 +80,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     let config = Arc::new(config);
     let mut deliveries = JoinSet::new();
     for receiver in config.receivers.clone() {
-        let zone = config.timezone.clone();
+        let config = Arc::clone(&config);
         deliveries.spawn(deliver::run(
             nats.clone(),
-            Arc::new(receiver),
-            zone,
+            config,
+            receiver,
             shutdown.clone(),
         ));
     }
@@ -88,6 +92,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         all(deliveries, &shutdown),
         intake::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
         digest::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
+        sweep::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
     );
     told
 }

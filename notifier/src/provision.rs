@@ -200,8 +200,13 @@ async fn ensure_intake(
     let name = topology::intake_name(&nats.group);
     let wanted = filters(routes);
     let Some(config) = existing(stream, &name).await? else {
-        let consumer =
-            topology::intake_consumer(&nats.group, wanted, hindsight(nats, &name).await?);
+        let consumer = topology::intake_consumer(
+            &nats.group,
+            wanted,
+            DeliverPolicy::ByStartTime {
+                start_time: start_time(nats, HINDSIGHT).await.map_err(error(&name))?,
+            },
+        );
         return ensure_consumer(stream, consumer, done).await;
     };
     let one = (!config.filter_subject.is_empty()).then(|| config.filter_subject.clone());
@@ -221,13 +226,11 @@ async fn ensure_intake(
     Ok(())
 }
 
-async fn hindsight(nats: &Nats, name: &str) -> Result<DeliverPolicy, ProvisionError> {
-    let (now, _) = subjects(nats, &nats.topology.events_name(), "none")
-        .await
-        .map_err(error(name))?;
-    let from = now.checked_sub(HINDSIGHT).unwrap_or(now).as_nanosecond();
-    let start_time = DateTime::from_unix_timestamp_nanos(from).map_err(error(name))?;
-    Ok(DeliverPolicy::ByStartTime { start_time })
+/// So long ago, by the server's clock.
+pub async fn start_time(nats: &Nats, ago: Duration) -> Result<DateTime, async_nats::Error> {
+    let (now, _) = subjects(nats, &nats.topology.events_name(), "none").await?;
+    let from = now.checked_sub(ago).unwrap_or(now).as_nanosecond();
+    Ok(DateTime::from_unix_timestamp_nanos(from)?)
 }
 
 /// What the intake must hear for these routes, as subject filters that do not overlap (JetStream refuses those).

@@ -14,6 +14,7 @@
 //! - [`work`]: what is queued and kept about a job: open and verify items, `JOBS`, `FAULTS`.
 //! - [`digest`]: what is known of a job when it is told: counts and findings.
 //! - [`delivery`]: notifications, deliveries, the ledger, dead letters.
+//! - [`mark`]: how far a collector has heard.
 //! - [`trace`]: the trace context in NATS headers.
 //! - [`wire`]: encode and decode: JSON, format number, compression.
 
@@ -32,6 +33,8 @@ pub mod work;
 pub mod digest;
 
 pub mod delivery;
+
+pub mod mark;
 
 pub mod trace;
 

@@ -11,9 +11,9 @@ use crate::salt::Jid;
 /// A job that somebody wants to hear about, not settled yet (`….open.<cluster>.<job>`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenItem {
-    /// The cluster's name, where the opener knew it; the subject decides.
+    /// The cluster's token, as in the subject: for people who look.
     pub cluster: String,
-    /// The job.
+    /// The job's token.
     pub job: String,
     /// Stream sequence of the event that opened it.
     pub event: u64,
@@ -22,9 +22,9 @@ pub struct OpenItem {
 /// The check that nothing slipped in while a job was settled (`….verify.<cluster>.<job>.<sequence>`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyItem {
-    /// The cluster's name.
+    /// The cluster's token, as in the subject: for people who look.
     pub cluster: String,
-    /// The job.
+    /// The job's token.
     pub job: String,
     /// Stream sequence of the open message that was to be acknowledged.
     pub open: u64,

@@ -11,8 +11,9 @@ use std::fs;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use pillarbox_proto::delivery::{DeadEvent, DeadLetter, Delivery, LedgerEntry};
+use pillarbox_proto::delivery::{DeadEvent, DeadLetter, Delivery, LedgerEntry, Pause};
 use pillarbox_proto::event::{Event, What};
+use pillarbox_proto::mark::CollectorEntry;
 use pillarbox_proto::salt::Target;
 use pillarbox_proto::subject::{DeliveryKey, EventSubject, Group, event_subject, id};
 use pillarbox_proto::wire::{
@@ -51,6 +52,8 @@ const KINDS: &[(&str, RoundTrip)] = &[
     ("delivery_start", message::<Delivery>),
     ("delivery_digest", message::<Delivery>),
     ("delivery_digest_of_runs", message::<Delivery>),
+    ("collector", entry::<CollectorEntry>),
+    ("pause", entry::<Pause>),
     ("dead_letter", message::<DeadLetter>),
     ("dead_event", message::<DeadEvent>),
 ];

@@ -25,3 +25,5 @@ mod harness_nats;
 mod harness_process;
 mod harness_salt;
 mod harness_slack;
+mod killed_collector;
+mod lost_open_jobs;

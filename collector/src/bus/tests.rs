@@ -36,7 +36,7 @@ impl Stage {
         let (writer, queue) = queue(&Budget::new(queue_bytes));
         let listener = UnixListener::bind(&path).unwrap();
         let (c, s) = (Arc::clone(&counts), shutdown.clone());
-        let ear = tokio::spawn(async move { listen(&bus, writer, c, s).await });
+        let ear = tokio::spawn(async move { listen(&bus, writer, c, Ears::default(), s).await });
         Stage {
             path,
             listener,
@@ -187,7 +187,7 @@ async fn a_master_that_is_not_there_yet_is_waited_for() {
     let counts = Arc::new(Counts::default());
     let shutdown = CancellationToken::new();
     let (c, s) = (Arc::clone(&counts), shutdown.clone());
-    let ear = tokio::spawn(async move { listen(&bus, writer, c, s).await });
+    let ear = tokio::spawn(async move { listen(&bus, writer, c, Ears::default(), s).await });
     assert!(
         tokio::time::timeout(Duration::from_millis(50), queue.recv())
             .await

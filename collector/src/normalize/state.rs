@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use pillarbox_proto::event::SlowState;
 use pillarbox_proto::highstate::{StateReturn, Summary};
+use pillarbox_proto::wire::MAX_DEPTH;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::value::{Budget, Key, Read, Reader, Tree, Value};
@@ -245,8 +246,12 @@ fn sort_changes(changes: Value<'_>, state: &mut StateReturn) {
     }
 }
 
-/// As JSON; numbers that JSON does not have become texts.
+/// As JSON; numbers that JSON does not have become texts, and what is nested too deeply for a reader is left out.
 fn json(value: Value<'_>) -> serde_json::Value {
+    json_within(value, MAX_DEPTH)
+}
+
+fn json_within(value: Value<'_>, levels: usize) -> serde_json::Value {
     match value {
         Value::Nil => serde_json::Value::Null,
         Value::Bool(value) => value.into(),
@@ -258,12 +263,14 @@ fn json(value: Value<'_>) -> serde_json::Value {
         Value::Float(value) if value.is_finite() => value.into(),
         Value::Float(_) => word(&value).into(),
         Value::Text(text) => text.into_owned().into(),
-        Value::List(items) => items.into_iter().map(json).collect(),
-        Value::Map(pairs) => serde_json::Value::Object(
-            pairs
-                .into_iter()
-                .map(|(key, value)| (key.into_owned(), json(value)))
-                .collect(),
-        ),
+        Value::List(_) | Value::Map(_) if levels == 0 => "[… nested too deeply]".into(),
+        Value::List(items) => items
+            .into_iter()
+            .map(|item| json_within(item, levels - 1))
+            .collect(),
+        Value::Map(pairs) => pairs
+            .into_iter()
+            .map(|(key, value)| (key.into_owned(), json_within(value, levels - 1)))
+            .collect(),
     }
 }

@@ -134,3 +134,18 @@ fn reading_the_job_cache_is_no_news() {
         Reading::Noise { .. }
     ));
 }
+
+#[test]
+fn what_is_nested_deeply_can_still_be_read_back() {
+    let deep = (0..115).fold(json!("bottom"), |inner, _| json!({ "in": inner }));
+    let state = json!({"result": true, "changes": {"deep": deep}});
+    let event = event(
+        &format!("salt/job/{JID}/ret/web1"),
+        &json!({"fun": "state.apply", "user": "root", "return": {"a_|-b_|-c_|-d": state}}),
+    );
+    let (headers, body) = pillarbox_proto::wire::encode(&event).unwrap();
+    let again: pillarbox_proto::event::Event =
+        pillarbox_proto::wire::decode(Some(&headers), &body).unwrap();
+    assert_eq!(again, event);
+    assert!(String::from_utf8_lossy(&body).contains("nested too deeply"));
+}

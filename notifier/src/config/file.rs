@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) quiet_after: Option<Text>,
     /// `gather`
     pub(super) gather: Option<Text>,
+    /// `follow_up`
+    pub(super) follow_up: Option<Text>,
     /// `receivers`
     pub(super) receivers: Vec<ReceiverFile>,
     /// `routes`
@@ -33,6 +35,7 @@ const FILE: Known = Known {
         "routes",
         "quiet_after",
         "gather",
+        "follow_up",
     ],
     not_yet: &["links", "silences"],
     needed: &[(
@@ -55,6 +58,7 @@ impl File {
             timezone: fields.text("timezone", notes),
             quiet_after: fields.text("quiet_after", notes),
             gather: fields.text("gather", notes),
+            follow_up: fields.text("follow_up", notes),
             receivers: each(
                 &fields,
                 ("receivers", "receiver"),

@@ -9,9 +9,10 @@ use pillarbox_proto::delivery::{DeadLetter, Delivery, LedgerEntry, LedgerState};
 use pillarbox_proto::wire::{self, DecodeError};
 use tokio::time::Instant;
 
-use super::standing::{self, Standing, claim, held, record, standing};
+use super::standing::{self, Standing, claim, held, record, standing, too_soon};
 use super::{DeliverError, Destination, Pulled};
-use crate::clock::{elapsed, server_time};
+use crate::clock::server_time;
+use crate::elapsed::elapsed;
 use crate::ledger::{LEASE, LedgerError, Page};
 use crate::read_back::timestamp;
 use crate::receiver::{Attempt, Letter, job};
@@ -70,7 +71,13 @@ impl Destination {
                 follow_up,
                 failures,
                 in_doubt,
-            } => self.send(&work, page, follow_up, failures, in_doubt).await,
+            } => {
+                let wait = too_soon(page.entry.as_ref(), now, self.follow_up);
+                if follow_up && !wait.is_zero() {
+                    return self.back(message, wait).await; // a newer version replaces it meanwhile
+                }
+                self.send(&work, page, follow_up, failures, in_doubt).await
+            }
         }
     }
 

@@ -9,7 +9,8 @@ use pillarbox_proto::delivery::Pause;
 use pillarbox_proto::topology::Bucket;
 use pillarbox_proto::wire;
 
-use crate::clock::{ClockError, elapsed, server_time};
+use crate::clock::{ClockError, server_time};
+use crate::elapsed::elapsed;
 use crate::ledger::LEASE;
 use crate::nats::Nats;
 use crate::patience::{Streak, persist};

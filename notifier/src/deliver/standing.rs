@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use pillarbox_proto::delivery::{LedgerEntry, LedgerState};
 use pillarbox_proto::subject::DeliveryKey;
 
+use crate::elapsed::elapsed;
 use crate::ledger::LEASE;
 use crate::receiver::{Attempt, OnAmbiguous};
 use crate::retry::Fate;
@@ -88,6 +89,16 @@ pub fn standing(
         failures,
         in_doubt,
     }
+}
+
+/// How long a follow-up must wait yet: `first` after the first message, then twice, four times … as long after the last.
+pub fn too_soon(entry: Option<&LedgerEntry>, now: Timestamp, first: Duration) -> Duration {
+    let said = |entry: &LedgerEntry| Some((entry.said, entry.said_at.as_ref()?.parse().ok()?));
+    let Some((messages, last)) = entry.and_then(said) else {
+        return Duration::ZERO;
+    };
+    let distance = first.saturating_mul(1 << messages.saturating_sub(1).min(16));
+    distance.saturating_sub(elapsed(last, now))
 }
 
 /// The claim, before an attempt.
@@ -315,5 +326,25 @@ mod tests {
             (2, 1),
             "the doubt about the first stays readable"
         );
+    }
+
+    #[test]
+    fn follow_ups_keep_a_growing_distance() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let entry = |said, second: i64| LedgerEntry {
+            said,
+            said_at: Some(at(second).to_string()),
+            ..claim(None, &taken(1), 0)
+        };
+        let check = |entry: Option<&LedgerEntry>, now, expect| {
+            let wait = too_soon(entry, at(now), Duration::from_secs(600));
+            assert_eq!(wait, Duration::from_secs(expect));
+        };
+        check(None, 0, 0);
+        check(Some(&entry(0, 0)), 0, 600);
+        check(Some(&entry(1, 1000)), 1000, 600);
+        check(Some(&entry(1, 1000)), 1599, 1);
+        check(Some(&entry(1, 1000)), 1600, 0);
+        check(Some(&entry(3, 1000)), 1600, 1800);
     }
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::fold::Fold;
+use crate::elapsed::elapsed;
+
 /// What is known of a job's progress: by counting, or exactly after a fold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
@@ -49,6 +52,21 @@ pub enum Due {
 }
 
 impl Progress {
+    /// As a fold has it; `at` is the last event's stored time, should the fold hold none.
+    pub fn of(fold: &Fold, at: Timestamp) -> Progress {
+        let expected = fold.expected().map(|expected| expected.len());
+        let heard = || fold.newest().count();
+        Progress {
+            expected,
+            returned: expected.map_or_else(heard, |expected| expected - fold.missing().len()),
+            batch: fold.batch(),
+            ended: fold.end().is_some(),
+            runner: fold.runner(),
+            first: fold.first_at().unwrap_or(at),
+            last: fold.last().map_or(at, |(_, at)| at),
+        }
+    }
+
     /// Whether the job is complete.
     pub fn complete(&self) -> bool {
         match (self.runner, self.batch, self.expected) {
@@ -61,7 +79,7 @@ impl Progress {
 
     /// Whether a route with these waits is due.
     pub fn due(&self, waits: &Waits, now: Timestamp) -> Due {
-        let silent = since(self.last, now);
+        let silent = elapsed(self.last, now);
         if self.complete() {
             return Due::Complete;
         }
@@ -72,7 +90,7 @@ impl Progress {
                 Due::Waiting
             };
         }
-        let quiet = silent >= waits.quiet_after || since(self.first, now) >= waits.gather;
+        let quiet = silent >= waits.quiet_after || elapsed(self.first, now) >= waits.gather;
         if quiet { Due::Quiet } else { Due::Waiting }
     }
 }
@@ -118,15 +136,15 @@ pub fn window(events: &[Beat], waits: &Waits, now: Timestamp) -> Option<Window> 
             settle_to: newest.sequence,
         });
     };
-    let inside = |beat: &&Beat| since(beat.at, carried.at) <= waits.gather;
+    let inside = |beat: &&Beat| elapsed(beat.at, carried.at) <= waits.gather;
     let first = events.iter().find(inside).unwrap_or(carried);
     let mut last = carried;
     for beat in events
         .iter()
         .filter(|beat| carried.sequence < beat.sequence)
     {
-        let pause = since(last.at, beat.at) >= waits.quiet_after;
-        if pause || since(carried.at, beat.at) > waits.gather {
+        let pause = elapsed(last.at, beat.at) >= waits.quiet_after;
+        if pause || elapsed(carried.at, beat.at) > waits.gather {
             return Some(Window::Closed {
                 first: first.sequence,
                 last: last.sequence,
@@ -134,7 +152,8 @@ pub fn window(events: &[Beat], waits: &Waits, now: Timestamp) -> Option<Window> 
         }
         last = beat;
     }
-    let over = since(last.at, now) >= waits.quiet_after || since(carried.at, now) >= waits.gather;
+    let over =
+        elapsed(last.at, now) >= waits.quiet_after || elapsed(carried.at, now) >= waits.gather;
     Some(if over {
         Window::Closed {
             first: first.sequence,
@@ -143,11 +162,6 @@ pub fn window(events: &[Beat], waits: &Waits, now: Timestamp) -> Option<Window> 
     } else {
         Window::Open
     })
-}
-
-/// Elapsed time; none if the clock stood still or went back.
-pub fn since(then: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(then)).unwrap_or(Duration::ZERO)
 }
 
 #[cfg(test)]
@@ -304,10 +318,5 @@ mod tests {
             .map(|n| (n + 1, i64::try_from(n).unwrap() * 20, n == 0))
             .collect();
         check(&trickle, 781, Some(Window::Closed { first: 1, last: 16 }));
-    }
-
-    #[test]
-    fn time_that_goes_back_is_no_time() {
-        assert_eq!(since(at(10), at(5)), Duration::ZERO);
     }
 }

@@ -1,7 +1,8 @@
 //! Findings: the same failure or change on many minions, said once.
 //! It does not choose words: a comment stays the program's own, volatile parts count only for what is the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pillarbox_proto::digest::{About, Finding, Standing, State, Still};
 use pillarbox_proto::event::JobReturn;
@@ -31,12 +32,12 @@ pub fn failures(fun: &Fun, returns: &[Of<'_>]) -> Vec<Finding> {
         let (held_back, roots): (Vec<_>, Vec<_>) =
             of.body.failures.iter().partition(|state| state.held_back);
         for state in &roots {
-            clusters.add(of, About::State(name_of(state)), state, true);
+            clusters.add_state(of, state, true);
         }
         for state in held_back {
             match cause(state, &roots) {
-                Some(root) => clusters.hold_back(root, name_of(state)),
-                None => clusters.add(of, About::State(name_of(state)), state, true),
+                Some(root) => clusters.hold_back(of, root, state),
+                None => clusters.add_state(of, state, true),
             }
         }
         for text in &of.body.errors {
@@ -54,7 +55,7 @@ pub fn changes(returns: &[Of<'_>]) -> Vec<Finding> {
     let mut clusters = Clusters::default();
     for of in returns {
         for state in &of.body.changes {
-            clusters.add(of, About::State(name_of(state)), state, false);
+            clusters.add_state(of, state, false);
         }
     }
     clusters.sorted()
@@ -108,106 +109,125 @@ fn cause<'a>(held_back: &StateReturn, roots: &[&'a StateReturn]) -> Option<&'a S
         .or(roots.first().copied())
 }
 
-/// What makes two findings one: what it is about, and its comment without volatile parts.
+/// What makes two findings one: what it is about, and its comment, without volatile parts and the minion's own id.
 type Fingerprint = (About, String);
 
 #[derive(Default)]
 struct Clusters {
-    findings: Vec<(Fingerprint, Finding)>,
-    index: std::collections::HashMap<Fingerprint, usize>,
+    findings: Vec<Finding>,
+    index: HashMap<Fingerprint, usize>,
     held_back: BTreeMap<State, BTreeSet<State>>,
 }
 
 impl Clusters {
-    fn add(&mut self, of: &Of<'_>, about: About, state: &StateReturn, failed: bool) {
-        let volatile = if failed {
-            fold_volatile(&state.comment)
-        } else {
-            String::new()
-        };
-        let output = [state.stderr.as_deref(), state.stdout.as_deref()];
-        let finding = |about: About| Finding {
-            about,
+    fn add_state(&mut self, of: &Of<'_>, state: &StateReturn, failed: bool) {
+        let comment = if failed { state.comment.as_str() } else { "" };
+        let print = (
+            About::State(alike(state, of.minion)),
+            fold_volatile(&without(comment, of.minion)),
+        );
+        let output = [state.stderr.as_deref(), state.stdout.as_deref()]
+            .into_iter()
+            .flatten();
+        let output: Vec<&str> = output.filter(|text| !text.trim().is_empty()).collect();
+        let diff = state.diff.clone().or_else(|| changes_text(state));
+        let finding = || Finding {
+            about: About::State(name_of(state)),
             comment: cut(&state.comment),
-            output: cut_front(
-                &output
-                    .into_iter()
-                    .flatten()
-                    .filter(|text| !text.trim().is_empty())
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-            ),
-            diff: cut(&state
-                .diff
-                .clone()
-                .or_else(|| changes_text(state))
-                .unwrap_or_default()),
+            output: cut_front(&output.join("\n")),
+            diff: cut(&diff.unwrap_or_default()),
             minions: Vec::new(),
             held_back: Vec::new(),
         };
-        self.push((about, volatile), of, finding);
+        let at = self.push(print, of, finding);
+        if let Some(Finding {
+            about: About::State(told),
+            ..
+        }) = self.findings.get_mut(at)
+            && told.name != state.name
+        {
+            told.name.clone_from(&told.id); // each minion has a name of its own for it
+        }
     }
 
     fn add_text(&mut self, of: &Of<'_>, about: About, text: &str) {
-        let finding = |about: About| Finding {
-            about,
+        let finding = || Finding {
+            about: about.clone(),
             comment: cut(text),
             output: String::new(),
             diff: String::new(),
             minions: Vec::new(),
             held_back: Vec::new(),
         };
-        self.push((about, fold_volatile(text)), of, finding);
+        self.push(
+            (about.clone(), fold_volatile(&without(text, of.minion))),
+            of,
+            finding,
+        );
     }
 
-    fn push(&mut self, print: Fingerprint, of: &Of<'_>, finding: impl FnOnce(About) -> Finding) {
-        let at = *self.index.entry(print.clone()).or_insert_with(|| {
-            let about = print.0.clone();
-            self.findings.push((print, finding(about)));
+    /// Puts a minion into the finding with this fingerprint: where that stands.
+    fn push(
+        &mut self,
+        print: Fingerprint,
+        of: &Of<'_>,
+        finding: impl FnOnce() -> Finding,
+    ) -> usize {
+        let at = *self.index.entry(print).or_insert_with(|| {
+            self.findings.push(finding());
             self.findings.len() - 1
         });
-        let Some((_, finding)) = self.findings.get_mut(at) else {
-            return;
-        };
-        if finding
-            .minions
-            .last()
-            .is_none_or(|standing| standing.minion != *of.minion)
+        if let Some(finding) = self.findings.get_mut(at)
+            && finding
+                .minions
+                .last()
+                .is_none_or(|standing| standing.minion != *of.minion)
         {
             finding.minions.push(Standing {
                 minion: of.minion.clone(),
                 still: of.still.cloned(),
             });
         }
+        at
     }
 
-    fn hold_back(&mut self, root: &StateReturn, state: State) {
-        self.held_back
-            .entry(name_of(root))
-            .or_default()
-            .insert(state);
+    fn hold_back(&mut self, of: &Of<'_>, root: &StateReturn, state: &StateReturn) {
+        let root = self.held_back.entry(alike(root, of.minion)).or_default();
+        root.insert(alike(state, of.minion));
     }
 
-    fn sorted(self) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self
-            .findings
-            .into_iter()
-            .map(|(_, finding)| finding)
-            .collect();
-        for finding in &mut findings {
-            finding.minions.sort_by(|a, b| a.minion.cmp(&b.minion));
-            if let About::State(state) = &finding.about {
-                finding.held_back = self
-                    .held_back
-                    .get(state)
-                    .into_iter()
-                    .flatten()
-                    .cloned()
-                    .collect();
-            }
+    fn sorted(mut self) -> Vec<Finding> {
+        for ((about, _), at) in self.index {
+            let (About::State(state), Some(finding)) = (about, self.findings.get_mut(at)) else {
+                continue;
+            };
+            let held_back = self.held_back.get(&state).into_iter().flatten();
+            finding.held_back = held_back.cloned().collect();
         }
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.minions.len())); // stable: else in the order they ran
-        findings
+        for finding in &mut self.findings {
+            finding.minions.sort_by(|a, b| a.minion.cmp(&b.minion));
+        }
+        self.findings
+            .sort_by_key(|finding| Reverse(finding.minions.len())); // stable: else in the order they ran
+        self.findings
+    }
+}
+
+/// The state as it is on every minion: a name that holds the minion's own id is its id.
+fn alike(state: &StateReturn, minion: &MinionId) -> State {
+    let mut alike = name_of(state);
+    if without(&state.name, minion) != state.name {
+        alike.name.clone_from(&alike.id);
+    }
+    alike
+}
+
+/// A text without the minion's own id. A shorter id would be found in any word.
+fn without(text: &str, minion: &MinionId) -> String {
+    if minion.0.len() < 3 {
+        text.to_owned()
+    } else {
+        text.replace(&minion.0, "#")
     }
 }
 
@@ -307,6 +327,31 @@ mod tests {
                 (1, "other".to_owned(), 0)
             ]
         );
+    }
+
+    #[test]
+    fn a_path_with_the_minions_id_is_the_same_on_all() {
+        let named = |name: &str| StateReturn {
+            name: name.into(),
+            comment: format!("cannot write {name}"),
+            ..state("motd", "")
+        };
+        let (web1, web2) = (MinionId("web1".into()), MinionId("web2".into()));
+        let returns = [
+            body(vec![named("/srv/web1/motd")], &[]),
+            body(vec![named("/srv/web2/motd")], &[]),
+        ];
+        let of = [(&web1, &returns[0]), (&web2, &returns[1])].map(|(minion, body)| Of {
+            minion,
+            body,
+            still: None,
+        });
+        let found = failures(&Fun::One("state.apply".into()), &of);
+        assert_eq!(found.len(), 1);
+        let About::State(state) = &found[0].about else {
+            panic!("{:?}", found[0].about)
+        };
+        assert_eq!((state.name.as_str(), found[0].minions.len()), ("motd", 2));
     }
 
     #[test]

@@ -37,8 +37,6 @@ pub(super) struct Settlement<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     to: u64,
-    cluster: String,
-    job: String,
     decisions: Vec<Decided>,
     /// Minions had not answered.
     awaiting: bool,
@@ -132,14 +130,8 @@ impl Digester {
             window,
             decision: share.decision.clone(),
         };
-        let job = fold.job();
         Ok(Settled {
             to,
-            cluster: job
-                .as_ref()
-                .map(|job| job.cluster.clone())
-                .unwrap_or_default(),
-            job: job.map(|job| job.job).unwrap_or_default(),
             decisions: shares.iter().map(decided).collect(),
             awaiting: !fold.missing().is_empty(),
         })
@@ -204,8 +196,8 @@ impl Digester {
             log(name, &entry);
         }
         let item = VerifyItem {
-            cluster: settled.cluster,
-            job: settled.job,
+            cluster: name.cluster.to_string(),
+            job: name.job.to_string(),
             open: settlement.open,
             settled_to: settled.to,
             awaiting: settled.awaiting,

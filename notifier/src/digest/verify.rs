@@ -7,8 +7,8 @@ use async_nats::jetstream::Message;
 use pillarbox_proto::wire;
 use pillarbox_proto::work::{OpenItem, VerifyItem};
 
-use super::completion::since;
 use super::{DigestError, Digester, Name, Next, bucket};
+use crate::elapsed::elapsed;
 use crate::outbox;
 use crate::read_back::{self, last, timestamp};
 
@@ -53,7 +53,7 @@ impl Digester {
         let superseded = item.settled_to < entry.settled_to; // a later settlement has a check of its own
         let age = message
             .info()
-            .map(|info| since(timestamp(info.published), look.now));
+            .map(|info| elapsed(timestamp(info.published), look.now));
         match age {
             Ok(age) if item.awaiting && !superseded && age < DAY => {
                 Ok(Next::Back(age.clamp(FIRST, HOUR)))
