@@ -18,7 +18,7 @@ use crate::digest::fold;
 use crate::nats::Nats;
 use crate::outbox::{self, OutboxError};
 use crate::pull::{self, Durable};
-use crate::read_back::timestamp;
+use crate::read_back::{self, ReadError, timestamp};
 use crate::route::{self, Route};
 use crate::telemetry;
 
@@ -69,12 +69,21 @@ async fn take(nats: Nats, config: Arc<Config>, message: Message) {
     }
 }
 
+/// Why an event could not be passed on: always worth another try.
+#[derive(Debug, thiserror::Error)]
+enum IntakeError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Queue(#[from] OutboxError),
+}
+
 async fn pass_on(
     nats: &Nats,
     config: &Config,
     message: &Message,
     event: &Event,
-) -> Result<(), OutboxError> {
+) -> Result<(), IntakeError> {
     // The cluster is who the subject says: a collector may write no other's.
     let Some(subject) = EventSubject::parse(&message.subject) else {
         return Ok(());
@@ -83,8 +92,14 @@ async fn pass_on(
         Ok(info) => (timestamp(info.published), info.stream_sequence),
         Err(_) => (Timestamp::UNIX_EPOCH, 0),
     };
-    for delivery in starts(config, event, stored) {
-        outbox::deliver(nats, &delivery).await?;
+    if let What::New(_) = &event.what
+        && route::any_start(&config.routes)
+    {
+        // Events are worked on side by side: of several `new`s of one job each must say the same, whichever is quicker.
+        let first = read_back::first_new(nats, &subject.cluster, &subject.job).await?;
+        for delivery in starts(config, first.as_ref().unwrap_or(event), stored) {
+            outbox::deliver(nats, &delivery).await?;
+        }
     }
     if route::opens(&config.routes, event) {
         let item = OpenItem {
@@ -97,7 +112,7 @@ async fn pass_on(
     Ok(())
 }
 
-/// The deliveries of `on: start` routes for a `new`. Every part and chunk of a job has the same key: it is said once.
+/// The deliveries of `on: start` routes for a job's first `new`. For all its parts and chunks the key is the same: it is said once.
 fn starts(config: &Config, event: &Event, stored: Timestamp) -> Vec<Delivery> {
     let What::New(new) = &event.what else {
         return Vec::new();

@@ -190,6 +190,19 @@ pub async fn news(nats: &Nats, cluster: &Token, job: &Token) -> Result<Vec<Event
     Ok(news)
 }
 
+/// The `new` of a job that was stored first, from the leader: 3008's batch announces itself before its chunks.
+pub async fn first_new(
+    nats: &Nats,
+    cluster: &Token,
+    job: &Token,
+) -> Result<Option<Event>, ReadError> {
+    let filter = subject::job_news_filter(cluster, job);
+    match next(nats, &filter, 1).await? {
+        Some(message) => decode(message.sequence, Some(&message.headers), &message.payload),
+        None => Ok(None),
+    }
+}
+
 /// When the first event from a sequence on was stored, by the leader.
 pub async fn first_at(
     nats: &Nats,

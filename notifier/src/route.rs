@@ -98,6 +98,11 @@ impl Route {
     }
 }
 
+/// Whether some route speaks the moment a job is published.
+pub fn any_start(routes: &[Route]) -> bool {
+    routes.iter().any(|route| route.on == Moment::Start)
+}
+
 /// The routes on `start` that take a job, in their order: the first, and those after it that it lets it go on to.
 pub fn starts<'a>(routes: &'a [Route], job: &Job) -> Vec<&'a Route> {
     let mut taken = Vec::new();

@@ -7,7 +7,7 @@ use pillarbox_e2e::play::{Job, Return, scheduled};
 use pillarbox_e2e::wait;
 
 use crate::captured;
-use crate::scenes::{scenario, unix};
+use crate::scenes::{scenario, titles, unix};
 
 const ROUTES: &str = r#"
   - name: audit
@@ -88,6 +88,29 @@ async fn a_captured_batch_is_one_start_and_one_digest() {
     stack.finish().await.unwrap();
 }
 
+/// Side by side, so that a chunk's `new` may be worked on before the batch's own.
+#[tokio::test]
+async fn a_start_names_the_batch_and_not_its_first_chunk() {
+    let routes = "  - name: audit\n    on: start\n    receivers: [ops-slack]\n";
+    let mut stack = scenario(routes).on_bus().await.unwrap();
+    let minions = ["web1", "web2", "web3"];
+    let mut events = Vec::new();
+    for number in 1..=10 {
+        let job = Job::new(number, "test.ping").on("web*", &minions);
+        events.extend(job.batch_new());
+        for minion in minions {
+            events.extend(job.clone().on_list(&[minion]).new_event());
+        }
+    }
+    stack.master.send(&events).await;
+    stack.events(40).await.unwrap();
+    let told = stack.told(10).await.unwrap();
+    stack.settled().await.unwrap();
+    assert_eq!(titles(&told), vec!["salt 'web*' test.ping"; 10]);
+    assert_eq!(stack.slack.posted().len(), 10);
+    stack.finish().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_schedule_on_20_minions_is_one_digest() {
     let routes = scenario(ROUTES)
@@ -122,11 +145,11 @@ async fn a_schedule_on_20_minions_is_one_digest() {
 
 const BATCH_START: &str = "\
 salt 'web*' state.apply nginx
-alice via sudo on salt1 (prod) · 3 minions · Sun 22 Nov 2026, 14:02:11 CET · job 20261122130211000001";
+alice via sudo on salt1.example.com (prod) · 3 minions · Sun 22 Nov 2026, 14:02:11 CET · job 20261122130211000001";
 
 const BATCH_DIGEST: &str = "\
 🔴 state.apply nginx on web* failed on web2, 1 of 3: E: Unable to locate package nginx-extras
-2 clean · alice via sudo on salt1 (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
+2 clean · alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 pkg.installed nginx-extras (nginx.init) failed on web2 · new
     E: Unable to locate package nginx-extras
 salt web2 state.apply nginx test=True
@@ -142,7 +165,7 @@ nginx-extras
   failed          1   web2
   clean           2
 
-  who       alice via sudo on salt1 (prod)
+  who       alice via sudo on salt1.example.com (prod)
   command   salt 'web*' state.apply nginx
   when      Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 
@@ -156,11 +179,11 @@ Next:
 
 const CAPTURED_START: &str = "\
 salt '*' state.apply nochange
-root on salt1 (prod) · 2 minions · Sun 22 Nov 2026, 02:26:59 CET · job 20261122012659627547";
+root on salt1.example.com (prod) · 2 minions · Sun 22 Nov 2026, 02:26:59 CET · job 20261122012659627547";
 
 const CAPTURED_DIGEST: &str = "\
 🔴 state.apply nochange on * failed on 3008-m2, 1 of 2: Success!, and 1 more error
-1 clean · root on salt1 (prod) · Sun 22 Nov 2026, 02:26:59–02:27:01 CET, 2s
+1 clean · root on salt1.example.com (prod) · Sun 22 Nov 2026, 02:26:59–02:27:01 CET, 2s
 test.nop nothing to do (nochange) failed on 3008-m2 · new
     Success!
 test.succeed_without_changes foo (nochange, id ok without change) failed on 3008-m2 · new
@@ -170,7 +193,7 @@ salt-run jobs.lookup_jid 20261122012659627547";
 
 const SCHEDULE_DIGEST: &str = "\
 🔴 scheduled state.apply base (hourly) failed on 3 of 20 heard: No space left on device
-1 changed · 16 clean · the minions' own schedule, heard by salt1 (prod) · Sun 22 Nov 2026, 14:02:53 CET
+1 changed · 16 clean · the minions' own schedule, heard by salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:53 CET
 pkg.installed nginx-extras (nginx.init) failed on web03, web07, web11 · new
     No space left on device
 Changed on 1: file.managed /etc/motd (web12)
@@ -188,7 +211,7 @@ device
   changed          1
   clean           16
 
-  who       the minions' own schedule, heard by salt1 (prod)
+  who       the minions' own schedule, heard by salt1.example.com (prod)
   when      Sun 22 Nov 2026, 14:02:53 CET
 
 1. pkg.installed nginx-extras (nginx.init) failed on web03, web07, web11 · new
