@@ -12,7 +12,11 @@ async fn a_late_failure_is_said_in_an_update() {
     receivers: [ops-slack]
     finish_after: 2s
 "#;
-    let mut stack = scenario(routes).on_bus().await.unwrap();
+    let mut stack = scenario(routes)
+        .global("follow_up: 1s")
+        .on_bus()
+        .await
+        .unwrap();
     let job = Job::new(1, "state.apply")
         .args(&["nginx"])
         .on("*", &["web1", "web2"]);
@@ -38,14 +42,14 @@ async fn a_late_failure_is_said_in_an_update() {
 
 const FIRST: &str = "\
 🟠 state.apply nginx on *: web2 did not answer
-1 clean · alice via sudo on salt1 (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
+1 clean · alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 Did not answer: web2
 salt web2 test.ping
 salt-run jobs.lookup_jid 20261122130211000001";
 
 const UPDATE: &str = "\
 🔴 update: state.apply nginx on * failed on web2, 1 of 2: E: Unable to locate package nginx-extras
-1 clean · alice via sudo on salt1 (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
+1 clean · alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 This replaces the earlier message about this job.
 pkg.installed nginx-extras (nginx.init) failed on web2 · new
     E: Unable to locate package nginx-extras

@@ -159,7 +159,7 @@ async fn minions_go_on_down_the_list_only_past_a_route_that_continues() {
 
 const ONLY_WEB: &str = "\
 🔴 state.apply on * failed on web1, 1 of 3: No space left on device
-1 did not answer · 1 clean · alice via sudo on salt1 (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
+1 did not answer · 1 clean · alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 pkg.installed nginx-extras (nginx.init) failed on web1 · new
     No space left on device
 Did not answer: web3
@@ -169,7 +169,7 @@ salt-run jobs.lookup_jid 20261122130211000001";
 
 const THE_REST: &str = "\
 🔴 state.apply on * failed on 2 of 4: No space left on device (on 1)
-1 changed · 1 clean · alice via sudo on salt1 (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
+1 changed · 1 clean · alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 pkg.installed nginx-extras (nginx.init) failed on db1 · new
     No space left on device
 salt db1 state.apply test=True
@@ -177,7 +177,7 @@ salt-run jobs.lookup_jid 20261122130211000001";
 
 const WEB: &str = "\
 🔴 state.apply on * failed on web1, 1 of 2: No space left on device
-1 changed · alice via sudo on salt1 (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
+1 changed · alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 pkg.installed nginx-extras (nginx.init) failed on web1 · new
     No space left on device
 Changed on 1: file.managed /etc/motd (web2)

@@ -31,7 +31,7 @@ pub(crate) fn timeless(text: &str, jid: &str) -> String {
             return "  who       WHO".to_owned();
         }
         let parts = line.split(" · ").map(|part| {
-            if part.contains("salt1 (prod)") {
+            if part.contains("salt1.example.com (prod)") {
                 "WHO"
             } else if part.contains(" 20") && part.contains(':') && part.contains(" CE") {
                 "WHEN"

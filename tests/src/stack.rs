@@ -160,7 +160,7 @@ impl Scenario {
         let sock_dir = master.sock_dir();
         let (sock_dir, more) = (sock_dir.display(), &self.collector);
         let config = format!(
-            "master: salt1\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\" }}\nnats: {{ url: \"{url}\" }}\n{more}"
+            "master: salt1.example.com\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\" }}\nnats: {{ url: \"{url}\" }}\n{more}"
         );
         let config = scratch.file("collector.yml", &config)?;
         let log = scratch.path().join("collector.log");
