@@ -40,6 +40,7 @@ use self::hints::{Announced, Hints};
 use self::settle::{Settled, Settlement};
 use crate::config::Config;
 use crate::elapsed::elapsed;
+use crate::ledger::Ledger;
 use crate::nats::Nats;
 use crate::pull::{self, Durable};
 use crate::read_back::{self, Look};
@@ -66,6 +67,8 @@ enum DigestError {
     Read(#[from] read_back::ReadError),
     #[error(transparent)]
     Queue(#[from] crate::outbox::OutboxError),
+    #[error(transparent)]
+    Ledger(#[from] crate::ledger::LedgerError),
     #[error("cannot read or write {what}")]
     Bucket {
         what: &'static str,
@@ -103,6 +106,7 @@ struct Digester {
     hints: Hints,
     jobs: OnceCell<Store>,
     faults: OnceCell<Store>,
+    ledger: OnceCell<Ledger>,
 }
 
 /// Takes open jobs and checks until `shutdown`.
@@ -118,6 +122,7 @@ pub async fn run(nats: Nats, config: Arc<Config>, shutdown: CancellationToken) {
         hints: Hints::default(),
         jobs: OnceCell::new(),
         faults: OnceCell::new(),
+        ledger: OnceCell::new(),
     });
     let counting = tokio::spawn(count(Arc::clone(&digester), shutdown.clone()));
     pull::each(&nats, &durable, &shutdown, |message| {

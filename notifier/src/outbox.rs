@@ -5,7 +5,7 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use pillarbox_proto::delivery::Delivery;
-use pillarbox_proto::subject::Token;
+use pillarbox_proto::subject::{DeliveryKey, Token};
 use pillarbox_proto::wire;
 use pillarbox_proto::work::{OpenItem, VerifyItem};
 
@@ -141,6 +141,11 @@ pub async fn deliver(nats: &Nats, delivery: &Delivery) -> Result<Queued, OutboxE
             Err(error) => return Err(self::nats(WHAT)(error)),
         }
     }
+}
+
+/// Whether a delivery of this key waits to be sent.
+pub async fn waits(nats: &Nats, key: &DeliveryKey) -> Result<bool, OutboxError> {
+    Ok(waiting(nats, &nats.group.deliver(key)).await?.is_some())
 }
 
 /// The waiting delivery of this subject: its sequence and version.

@@ -4,15 +4,16 @@ use pillarbox_e2e::play::{Job, Return};
 
 use crate::scenes::scenario;
 
-#[tokio::test]
-async fn a_late_failure_is_said_in_an_update() {
-    let routes = r#"
+const ROUTES: &str = r#"
   - name: problems
     match: { outcome: [failed, missing] }
     receivers: [ops-slack]
     finish_after: 2s
 "#;
-    let mut stack = scenario(routes)
+
+#[tokio::test]
+async fn a_late_failure_is_said_in_an_update() {
+    let mut stack = scenario(ROUTES)
         .global("follow_up: 1s")
         .on_bus()
         .await
@@ -22,19 +23,35 @@ async fn a_late_failure_is_said_in_an_update() {
         .on("*", &["web1", "web2"]);
     stack.master.send(&job.new_event()).await;
     stack.master.send(&job.ret("web1", Return::Clean)).await;
-    let told = stack.told(1).await.unwrap();
-    assert_eq!(told, [FIRST]);
+    assert_eq!(stack.told(1).await.unwrap(), [FIRST]);
     stack.settled().await.unwrap();
 
-    stack
-        .master
-        .send(&job.ret(
-            "web2",
-            Return::Failed("E: Unable to locate package nginx-extras"),
-        ))
-        .await;
-    let told = stack.told(2).await.unwrap();
-    assert_eq!(told[1], UPDATE);
+    let failed = Return::Failed("E: Unable to locate package nginx-extras");
+    stack.master.send(&job.ret("web2", failed)).await;
+    assert_eq!(stack.told(2).await.unwrap(), [FIRST, FAILED]);
+    stack.settled().await.unwrap();
+    assert_eq!(stack.slack.posted().len(), 2);
+    stack.finish().await.unwrap();
+}
+
+/// No route asks for what is clean: it is the job's check, a minute after its settling, that finds the return.
+#[tokio::test]
+async fn a_late_clean_return_is_said_in_an_update() {
+    let mut stack = scenario(ROUTES)
+        .global("follow_up: 1s")
+        .on_bus()
+        .await
+        .unwrap();
+    let job = Job::new(1, "state.apply")
+        .args(&["nginx"])
+        .on("*", &["web1", "web2"]);
+    stack.master.send(&job.new_event()).await;
+    stack.master.send(&job.ret("web1", Return::Clean)).await;
+    assert_eq!(stack.told(1).await.unwrap(), [FIRST]);
+    stack.settled().await.unwrap();
+
+    stack.master.send(&job.ret("web2", Return::Clean)).await;
+    assert_eq!(stack.told(2).await.unwrap(), [FIRST, CLEAN]);
     stack.settled().await.unwrap();
     assert_eq!(stack.slack.posted().len(), 2);
     stack.finish().await.unwrap();
@@ -47,11 +64,17 @@ Did not answer: web2
 salt web2 test.ping
 salt-run jobs.lookup_jid 20261122130211000001";
 
-const UPDATE: &str = "\
+const FAILED: &str = "\
 🔴 update: state.apply nginx on * failed on web2, 1 of 2: E: Unable to locate package nginx-extras
 1 clean · alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
 This replaces the earlier message about this job.
 pkg.installed nginx-extras (nginx.init) failed on web2 · new
     E: Unable to locate package nginx-extras
 salt web2 state.apply nginx test=True
+salt-run jobs.lookup_jid 20261122130211000001";
+
+const CLEAN: &str = "\
+🟢 update: state.apply nginx on * is clean on all 2
+alice via sudo on salt1.example.com (prod) · Sun 22 Nov 2026, 14:02:11–14:02:53 CET, 42s
+This replaces the earlier message about this job.
 salt-run jobs.lookup_jid 20261122130211000001";

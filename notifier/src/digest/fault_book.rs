@@ -110,9 +110,7 @@ fn results(fold: &Fold, jid: &Jid) -> BTreeMap<MinionId, Vec<(Jid, FaultResult)>
 /// The routes that tell of this minion's failure or silence.
 fn said_routes(minion: &MinionId, shares: &[Share<'_>]) -> Vec<String> {
     let tells = |share: &&Share<'_>| {
-        let Some(digest) = &share.digest else {
-            return false;
-        };
+        let digest = &share.digest;
         let standings = digest.failures.iter().flat_map(|finding| &finding.minions);
         let mut all = standings.chain(digest.missing.iter().map(|missing| &missing.standing));
         matches!(share.decision, Decision::Say { .. })

@@ -13,6 +13,7 @@ use pillarbox_proto::work::{Decided, Decision, JobEntry, VerifyItem};
 use super::fold::Fold;
 use super::speak::{self, Share};
 use super::{AGAIN, DigestError, Digester, Name, Next, bucket};
+use crate::ledger::Ledger;
 use crate::nats::Nats;
 use crate::outbox;
 use crate::route::Route;
@@ -144,9 +145,7 @@ impl Digester {
         version: u64,
         now: Timestamp,
     ) -> Result<(), DigestError> {
-        let Some(digest) = &share.digest else {
-            return Ok(());
-        };
+        let digest = &share.digest;
         let run_job = pillarbox_proto::subject::id::is_run_job(settlement.name.job.as_str());
         let moment = if run_job {
             format!("digest:{}", settlement.entry.settled_to)
@@ -154,15 +153,20 @@ impl Digester {
             "digest".to_owned()
         };
         for (receiver, transport) in self.config.transports_of(share.route) {
+            let key = DeliveryKey {
+                cluster: digest.job.cluster.clone(),
+                job: digest.job.job.clone(),
+                route: share.route.name.clone(),
+                receiver: receiver.to_owned(),
+                transport: transport.to_owned(),
+                moment: moment.clone(),
+            };
+            let quiet = matches!(share.decision, Decision::Quiet { .. });
+            if quiet && !self.told_before(&key).await? {
+                continue;
+            }
             let delivery = Delivery {
-                key: DeliveryKey {
-                    cluster: digest.job.cluster.clone(),
-                    job: digest.job.job.clone(),
-                    route: share.route.name.clone(),
-                    receiver: receiver.to_owned(),
-                    transport: transport.to_owned(),
-                    moment: moment.clone(),
-                },
+                key,
                 version,
                 created: now.to_string(),
                 notification: Notification::Digest(Box::new(digest.clone())),
@@ -170,6 +174,20 @@ impl Digester {
             outbox::deliver(&self.nats, &delivery).await?;
         }
         Ok(())
+    }
+
+    /// Whether somebody was told of the job under this key, or is about to be: what was told is put right.
+    async fn told_before(&self, key: &DeliveryKey) -> Result<bool, DigestError> {
+        // Asked in the order in which a delivery goes: it is in the ledger before it leaves the queue.
+        if outbox::waits(&self.nats, key).await? {
+            return Ok(true);
+        }
+        let ledger = self
+            .ledger
+            .get_or_try_init(|| Ledger::open(&self.nats))
+            .await?;
+        let entry = ledger.read(key).await?.entry;
+        Ok(entry.is_some_and(|entry| entry.version > 0))
     }
 
     /// The entry of `JOBS`, then the check; the caller's acknowledgement is last.

@@ -26,8 +26,8 @@ pub struct Share<'a> {
     pub route: &'a Route,
     /// Say or not, and why not.
     pub decision: Decision,
-    /// What there is to say.
-    pub digest: Option<Digest>,
+    /// What there is to say; of a quiet one, what puts right what was told when less was known.
+    pub digest: Digest,
 }
 
 impl PartialEq for Route {
@@ -105,6 +105,7 @@ fn share<'a>(
         .last()
         .map(|(sequence, _)| sequence)
         .unwrap_or_default();
+    let digest = digest(job, view, took, faults);
     if took.is_empty() {
         let reason = format!(
             "no minion came to what route {} asks for ({})",
@@ -114,13 +115,13 @@ fn share<'a>(
         return Share {
             route,
             decision: Decision::Quiet { reason },
-            digest: None,
+            digest,
         };
     }
     Share {
         route,
         decision: Decision::Say { version },
-        digest: Some(digest(job, view, took, faults)),
+        digest,
     }
 }
 

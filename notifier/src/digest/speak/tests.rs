@@ -112,7 +112,7 @@ fn said(routes: &[Route], events: &[Stored]) -> Vec<String> {
     shares
         .iter()
         .map(|share| match (&share.decision, &share.digest) {
-            (Decision::Say { version }, Some(digest)) => {
+            (Decision::Say { version }, digest) => {
                 let names = |minions: Vec<&Standing>| {
                     minions
                         .iter()
@@ -141,7 +141,6 @@ fn said(routes: &[Route], events: &[Stored]) -> Vec<String> {
                 )
             }
             (Decision::Quiet { reason }, _) => reason.clone(),
-            (Decision::Say { .. }, None) => "nothing to say".to_owned(),
         })
         .collect()
 }
@@ -220,7 +219,7 @@ fn a_failure_made_good_in_the_same_window_is_told_as_over() {
     ];
     let fold = Fold::of(events);
     let shares = shares(&routes, &fold, &Faults::new());
-    let digest = shares[0].digest.as_ref().unwrap();
+    let digest = &shares[0].digest;
     assert_eq!(
         digest.since_clean,
         [SinceClean {
