@@ -149,7 +149,7 @@ impl Digester {
         };
         let (result, name) = match tokens.as_slice() {
             [_, _, _, "open", cluster, job] => match name(cluster, job) {
-                Some(name) => (self.open(&name, &message).await, name),
+                Some(name) => (pull::kept(&message, self.open(&name, &message)).await, name),
                 None => return discard(&message).await,
             },
             [_, _, _, "verify", cluster, job, _] => match name(cluster, job) {
