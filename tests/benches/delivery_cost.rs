@@ -1,5 +1,5 @@
 //! What one delivery costs in synced writes, and deliveries per second, on one server with `sync_interval: always`.
-//! `cargo bench -p pillarbox-e2e --bench delivery_cost`; it prints figures and fails only if deliveries do not come.
+//! `cargo bench --workspace --bench delivery_cost`; it prints figures and fails only if deliveries do not come.
 //!
 //! Events are published before a worker starts, so that everything measured is the notifier's own. The rate is taken without
 //! strace, the count with it, in two passes over the same number of jobs; both stand beside a bare work queue (publish, take,

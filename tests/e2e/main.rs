@@ -12,3 +12,4 @@ mod harness_nats;
 mod harness_process;
 mod harness_salt;
 mod harness_slack;
+mod readme;
