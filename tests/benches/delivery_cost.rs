@@ -208,7 +208,7 @@ impl Rig {
     fn rate(&self) -> anyhow::Result<f64> {
         let posted = self.slack.requests();
         let mut last = posted.iter().rev().take(JOBS).map(|request| request.at);
-        let (end, begin) = (last.next(), last.last());
+        let (end, begin) = (last.next(), last.next_back());
         let taken = end
             .context("no message")?
             .duration_since(begin.context("one message")?);
