@@ -14,3 +14,4 @@ mod harness_salt;
 mod harness_slack;
 mod killed_collector;
 mod lost_open_jobs;
+mod readme;

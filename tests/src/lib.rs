@@ -3,7 +3,7 @@
 //!
 //! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
 //! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
-//! [`slack`], [`mail`]), and all of them together ([`stack`]).
+//! [`slack`], [`mail`]), and all of them together ([`stack`]); for the benches, what they cost ([`synced`]).
 //!
 //! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
 
@@ -23,5 +23,6 @@ pub mod salt;
 pub mod scratch;
 pub mod slack;
 pub mod stack;
+pub mod synced;
 pub mod tools;
 pub mod wait;
