@@ -6,6 +6,7 @@
     reason = "a helper of a test fails as the test itself would"
 )]
 
+mod chaos;
 mod harness_bus;
 mod harness_mail;
 mod harness_nats;
