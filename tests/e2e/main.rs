@@ -13,3 +13,4 @@ mod harness_nats;
 mod harness_process;
 mod harness_salt;
 mod harness_slack;
+mod lost_check;
