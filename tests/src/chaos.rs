@@ -126,12 +126,16 @@ impl Chaos {
         let ledger = run.state().ledger(&self.capture.jobs).await?;
         let verdict = judge(&heard, &self.usual, &ledger);
         let dead = run.state().dead().await?;
-        let errors = run.errors();
-        let right = played.is_ok() && verdict.right() && dead == 0 && errors.is_empty();
+        let awaits = match self.capture.jobs.last() {
+            Some(jid) => run.state().awaits(jid).await?,
+            None => false,
+        };
+        let fine = awaits && dead == 0 && run.errors().is_empty();
+        let right = played.is_ok() && verdict.right() && fine;
         let wrong = (!right).then(|| {
             let complaints = run.complaints().join("\n");
             format!(
-                "seed {seed}: {played:?}, {dead} dead letters\n{plan}\n{verdict:#?}\n{heard:#?}\n{ledger:#?}\n{}\n{complaints}",
+                "seed {seed}: {played:?}, {dead} dead letters, the missing minion is awaited: {awaits}\n{plan}\n{verdict:#?}\n{heard:#?}\n{ledger:#?}\n{}\n{complaints}",
                 run.timeline()
             )
         });

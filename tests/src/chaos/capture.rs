@@ -22,7 +22,7 @@ pub struct Frame {
 pub struct Capture {
     /// Every frame, in order.
     pub frames: Vec<Frame>,
-    /// The ids of the jobs that people are told of.
+    /// The ids of the jobs that people are told of; in the last one a minion does not answer.
     pub jobs: Vec<String>,
     /// How many events of these jobs there are.
     pub events: usize,

@@ -10,7 +10,7 @@ use pillarbox_proto::delivery::LedgerEntry;
 use pillarbox_proto::subject::{self, DeliveryKey, Group, Token};
 use pillarbox_proto::topology::{Bucket, Topology};
 use pillarbox_proto::wire;
-use pillarbox_proto::work::JobEntry;
+use pillarbox_proto::work::{JobEntry, VerifyItem};
 
 use super::capture::Capture;
 use super::judge::{Key, Kind};
@@ -68,6 +68,26 @@ impl State {
     /// When NATS does not answer.
     pub(super) async fn dead(&self) -> anyhow::Result<usize> {
         self.messages(&self.topology.dead_letters_name()).await
+    }
+
+    /// Whether a check is kept for a job, so that a late return is found though no route is told of it.
+    ///
+    /// # Errors
+    /// When NATS does not answer.
+    pub(super) async fn awaits(&self, jid: &str) -> anyhow::Result<bool> {
+        let name = self.topology.open_jobs_name();
+        let stream = self.jetstream.get_stream_no_info(name).await?;
+        let checks = format!("pillarbox.v1.main.verify.{CLUSTER}.{jid}.*");
+        let checks = stream.info_with_subjects(checks).await?;
+        let checks: Vec<(String, usize)> = checks.try_collect().await?;
+        for (subject, _) in checks {
+            let check = stream.get_last_raw_message_by_subject(&subject).await?;
+            let check: VerifyItem = wire::decode(Some(&check.headers), &check.payload)?;
+            if check.awaiting {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What the ledger says of the three messages about each job.
