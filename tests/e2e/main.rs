@@ -6,6 +6,7 @@
     reason = "a helper of a test fails as the test itself would"
 )]
 
+mod chaos;
 mod harness_bus;
 mod harness_mail;
 mod harness_nats;
@@ -13,5 +14,6 @@ mod harness_process;
 mod harness_salt;
 mod harness_slack;
 mod killed_collector;
+mod lost_check;
 mod lost_open_jobs;
 mod readme;

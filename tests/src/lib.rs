@@ -3,12 +3,13 @@
 //!
 //! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
 //! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
-//! [`slack`], [`mail`]), and all of them together ([`stack`]); for the benches, what they cost ([`synced`]).
+//! [`slack`], [`mail`]), and all of them together ([`stack`]), killed at seeded moments ([`chaos`]); for the
+//! benches, events without a master ([`events`]) and what work costs the disk ([`synced`]).
 //!
 //! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
 
 pub mod bus;
-
+pub mod chaos;
 pub mod demo;
 pub mod events;
 pub mod logs;

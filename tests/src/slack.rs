@@ -59,6 +59,7 @@ pub struct Slack {
 struct Seen {
     requests: Mutex<Vec<Request>>,
     faults: Mutex<VecDeque<Fault>>,
+    latency: Mutex<Duration>,
 }
 
 impl Slack {
@@ -95,6 +96,15 @@ impl Slack {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .extend(faults);
+    }
+
+    /// From now on an answer takes so long; what was posted can be seen at once.
+    pub fn answer_after(&self, latency: Duration) {
+        *self
+            .seen
+            .latency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = latency;
     }
 
     /// Every request so far, in order.

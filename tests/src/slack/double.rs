@@ -69,6 +69,8 @@ async fn webhook(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(request);
+    let latency = *seen.latency.lock().unwrap_or_else(PoisonError::into_inner);
+    tokio::time::sleep(latency).await;
     match (fault, reply) {
         (Some(Fault::Hang), _) => std::future::pending().await,
         (Some(Fault::RateLimited(pause)), _) => {
