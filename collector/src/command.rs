@@ -1,11 +1,22 @@
 //! The command line: what can be asked of the program, and its help.
 //! Each command's work is its own file's.
 
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
+
+use crate::config::{Config, DEFAULT_FILE, Mistakes};
+
+pub mod run;
+
+pub mod check;
 
 pub mod decode;
 
-pub mod run;
+/// `EX_CONFIG` of `sysexits.h`: a person must change the file; restarting is no use.
+const EX_CONFIG: u8 = 78;
 
 /// Reads a Salt master's event bus and publishes normalised job events to NATS JetStream.
 #[derive(Debug, Parser)]
@@ -30,9 +41,43 @@ pub struct Arguments {
 pub enum Command {
     /// Read the bus and publish until told to stop (SIGTERM, SIGINT).
     Run(run::Options),
+    /// Read the configuration and the files it names; print `ok` and what it comes to, or every mistake with its line
+    ///
+    /// Connects to nothing. Exit code 78 if there are mistakes.
+    Check(File),
     #[expect(
         missing_docs,
         reason = "its help is its own: a comment here would replace it"
     )]
     Decode(decode::Decode),
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+pub struct File {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE", env = "PILLARBOX_COLLECTOR_CONFIG", default_value = DEFAULT_FILE)]
+    config: PathBuf,
+}
+
+impl File {
+    /// The configuration, or everything that is wrong with it.
+    pub fn read(&self) -> Result<Config, Mistakes> {
+        Config::read(&self.config, &hostname())
+    }
+}
+
+/// As the kernel has it.
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Says what is wrong, one line each, and gives the exit code for it.
+pub fn refuse(mistakes: &Mistakes) -> io::Result<ExitCode> {
+    writeln!(io::stderr(), "{mistakes}")?;
+    Ok(ExitCode::from(EX_CONFIG))
 }

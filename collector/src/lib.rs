@@ -6,7 +6,7 @@
 //! - [`command`], [`config`], [`telemetry`]: the edges.
 //! - [`bus`] (shell): connect, read at once, reconnect; [`gap`] (core): what was missed meanwhile.
 //! - [`frame`] (core): bytes become frames.
-//! - [`queue`]: what waits, bounded in bytes.
+//! - [`queue`](mod@queue): what waits, bounded in bytes.
 //! - [`reading`]: frames become messages, by way of the core:
 //!   - [`tag`]: what a frame announces;
 //!   - [`normalize`]: a frame to an event, or the reason it is none;

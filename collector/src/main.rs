@@ -5,28 +5,22 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use pillarbox_collector::command::run::{Options, shutdown};
-use pillarbox_collector::command::{Arguments, Command};
+use pillarbox_collector::command::{Arguments, Command, check, refuse};
 use pillarbox_collector::{Ended, run, telemetry};
-
-/// `EX_CONFIG` of `sysexits.h`: a person must change the file; restarting is no use.
-const BAD_FILE: u8 = 78;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Run(options) => start(&options, &arguments.log),
+        Command::Check(file) => Ok(check::check(&file, std::io::stdout())?),
         Command::Decode(decode) => Ok(decode.run()?),
     }
 }
 
 fn start(options: &Options, log: &str) -> anyhow::Result<ExitCode> {
-    use std::io::Write as _;
-    let config = match options.config() {
+    let config = match options.file.read() {
         Ok(config) => config,
-        Err(mistakes) => {
-            writeln!(std::io::stderr(), "{mistakes}")?;
-            return Ok(ExitCode::from(BAD_FILE));
-        }
+        Err(mistakes) => return Ok(refuse(&mistakes)?),
     };
     telemetry::start(log)?;
     let runtime = tokio::runtime::Runtime::new()?;

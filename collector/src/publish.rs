@@ -1,5 +1,5 @@
 //! Messages to JetStream: in atomic batches where the server has them, in a window of acknowledgements elsewhere.
-//! It never gives up and settles nothing without an acknowledgement; what a refusal means, [`verdict`] says.
+//! It never gives up and settles nothing without an acknowledgement; what a refusal means, `verdict` says.
 //!
 //! Order: messages are sent in the order in which they were heard, and the next ones only when these are settled. A batch
 //! is stored whole and in order. In a window an event that was lost with a connection is stored after those that were not:

@@ -154,7 +154,7 @@ impl Digester {
         };
         let (result, name) = match tokens.as_slice() {
             [_, _, _, "open", cluster, job] => match name(cluster, job) {
-                Some(name) => (self.open(&name, &message).await, name),
+                Some(name) => (pull::kept(&message, self.open(&name, &message)).await, name),
                 None => return discard(&message).await,
             },
             [_, _, _, "verify", cluster, job, _] => match name(cluster, job) {
@@ -193,12 +193,12 @@ impl Digester {
         match look.last {
             None => {
                 tracing::error!(salt.job = %name.job, "a job's events expired before anybody was told of them");
-                self.settle(&settlement, Settled::nothing(settlement.entry.settled_to))
+                self.settle(&settlement, Settled::as_before(&settlement.entry))
                     .await
             }
             // Nothing new: the same way out, so that no open message is ever acknowledged without a check.
             Some((last, _)) if last <= settlement.entry.settled_to => {
-                self.settle(&settlement, Settled::nothing(settlement.entry.settled_to))
+                self.settle(&settlement, Settled::as_before(&settlement.entry))
                     .await
             }
             Some(last) if id::is_run_job(name.job.as_str()) => {

@@ -2,12 +2,14 @@
 //! It neither acknowledges nor judges: what it calls does.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::{AckKind, Message};
 use futures_util::StreamExt;
+use pillarbox_proto::topology::ACK_WAIT;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,6 +61,21 @@ where
     }
     tasks.close();
     tasks.wait().await;
+}
+
+/// Works on a message, and keeps it from coming back meanwhile.
+pub async fn kept<T>(message: &Message, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(ACK_WAIT / 3) => {
+                if let Err(error) = message.ack_with(AckKind::Progress).await {
+                    tracing::debug!(error = telemetry::chain(&*error), "could not keep a message; another worker may take it too");
+                }
+            }
+        }
+    }
 }
 
 async fn until_it_breaks<F, W>(

@@ -26,7 +26,7 @@ pub struct Event {
     /// The collector's clock when it read the event, RFC 3339 in UTC; null where it was not read from a live bus. Only shown.
     pub received: Option<String>,
     /// It was not heard on the bus but found in the job cache after a gap.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub recovered: bool,
     /// A runner's or an orchestration's event.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -35,7 +35,7 @@ pub struct Event {
     #[serde(default)]
     pub redacted: u32,
     /// JSON pointers of what was cut: by Salt (`VALUE_TRIMMED`), or here to keep the event bounded.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub trimmed: Vec<String>,
     /// What happened.
     #[serde(flatten)]

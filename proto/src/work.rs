@@ -43,6 +43,9 @@ pub struct JobEntry {
     pub config: String,
     /// What was decided, newest last: per route, and for a `run-…` job per window. Bounded.
     pub decisions: Vec<Decided>,
+    /// Minions had not answered: whoever finds the job settled, but not its check, queues one that is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaiting: bool,
 }
 
 /// What was decided for one route.

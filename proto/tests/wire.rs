@@ -41,6 +41,7 @@ const KINDS: &[(&str, RoundTrip)] = &[
     ("open", message::<OpenItem>),
     ("verify", message::<VerifyItem>),
     ("jobs", entry::<JobEntry>),
+    ("jobs_awaiting", entry::<JobEntry>),
     ("ledger_sending", entry::<LedgerEntry>),
     ("ledger_delivered_slack_webhook", entry::<LedgerEntry>),
     ("ledger_delivered_slack", entry::<LedgerEntry>),

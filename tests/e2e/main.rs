@@ -10,12 +10,15 @@ mod captured;
 mod scenes;
 
 mod all_of_it;
+mod chaos;
 mod delivery;
 mod hostile_bus;
 mod killed_collector;
 mod late;
+mod lost_check;
 mod lost_open_jobs;
 mod one_message;
+mod readme;
 mod reconnect;
 mod routes;
 mod stopping;

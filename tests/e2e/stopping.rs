@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use pillarbox_e2e::play::{Job, Return};
-use pillarbox_e2e::slack::Fault;
 
 use crate::scenes::{scenario, titles};
 
@@ -14,8 +13,7 @@ const GRACE: Duration = Duration::from_secs(15);
 async fn a_notifier_that_is_told_to_stop_leaves_nothing_undone() {
     let routes = "  - name: failures\n    match: { outcome: failed }\n    receivers: [ops-slack]\n";
     let mut stack = scenario(routes).notifiers(2).on_bus().await.unwrap();
-    let slow = Fault::Slow(Duration::from_millis(700));
-    stack.slack.fail_with(vec![slow; 20]);
+    stack.slack.answer_after(Duration::from_millis(700));
     let mut expected = Vec::new();
     for number in 1..=JOBS {
         let sls = format!("app{number:02}");

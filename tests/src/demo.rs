@@ -2,15 +2,18 @@
 //! It is not a test of wording; it judges that every expected message came, and no other.
 
 mod jobs;
+mod record;
 mod show;
 mod tally;
 mod times;
 
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
 use jobs::{JOBS, Job, MINIONS, ROUTES};
+use record::Recording;
 use show::Inbox;
 use tally::{Slack, Tally};
 use times::Times;
@@ -28,11 +31,11 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How often we look for new messages while something else goes on.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Runs the demo; with `exit` it ends by itself.
+/// Runs the demo; with `exit` it ends by itself. What the master's bus carries during the jobs is kept in `record`.
 ///
 /// # Errors
 /// When something cannot be installed, built or started, or the messages were not the expected ones.
-pub async fn run(exit: bool) -> anyhow::Result<()> {
+pub async fn run(exit: bool, record: Option<&Path>) -> anyhow::Result<()> {
     let mut times = Times::default();
     show::title("installing what is missing, building both programs");
     prepare(&mut times).await?;
@@ -40,6 +43,10 @@ pub async fn run(exit: bool) -> anyhow::Result<()> {
         "starting NATS, a master, two minions, the collector, two notifiers, Slack and a mail server",
     );
     let mut stack = start(&mut times).await?;
+    let recording = match record {
+        Some(file) => Some(Recording::start(&stack.master.sock_dir(), file).await?),
+        None => None,
+    };
     let mut inbox = Inbox::default();
     let mut tally = Tally::default();
     for job in &JOBS {
@@ -48,6 +55,10 @@ pub async fn run(exit: bool) -> anyhow::Result<()> {
             .await?;
         tally.expect(jid, job.name);
     }
+    recording
+        .as_ref()
+        .map_or(Ok(()), Recording::still_listens)?;
+    drop(recording);
     show::title("listening for anything more");
     times.of("silence", quiet(&mut stack, &mut inbox)).await?;
     show::complaints(&stack.complaints());

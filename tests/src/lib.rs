@@ -3,13 +3,15 @@
 //!
 //! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
 //! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
-//! [`slack`], [`mail`]), and all of them together ([`stack`]). What a master's double plays is built in [`play`].
+//! [`slack`], [`mail`]), and all of them together ([`stack`], [`arrivals`]), killed at seeded moments ([`chaos`]). What a
+//! master's double plays is built in [`play`]; for the benches, events without a master ([`events`]) and what work costs
+//! the disk ([`synced`]).
 //!
 //! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
 
 pub mod arrivals;
 pub mod bus;
-
+pub mod chaos;
 pub mod demo;
 pub mod events;
 pub mod logs;
@@ -25,5 +27,6 @@ pub mod salt;
 pub mod scratch;
 pub mod slack;
 pub mod stack;
+pub mod synced;
 pub mod tools;
 pub mod wait;

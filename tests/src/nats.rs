@@ -112,6 +112,12 @@ impl Nats {
         client.with_context(|| format!("cannot connect to {}", self.url()))
     }
 
+    /// The process id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<i32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// `kill -9`.
     ///
     /// # Errors

@@ -22,8 +22,6 @@ pub enum Fault {
     Answer(u16, String),
     /// 429 with `Retry-After`.
     RateLimited(Duration),
-    /// The true answer, but only after this.
-    Slow(Duration),
     /// No answer; the connection stays open.
     Hang,
     /// No answer; the connection is closed after the request was read.
@@ -61,6 +59,7 @@ pub struct Slack {
 struct Seen {
     requests: Mutex<Vec<Request>>,
     faults: Mutex<VecDeque<Fault>>,
+    latency: Mutex<Duration>,
 }
 
 impl Slack {
@@ -97,6 +96,15 @@ impl Slack {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .extend(faults);
+    }
+
+    /// From now on an answer takes so long; what was posted can be seen at once.
+    pub fn answer_after(&self, latency: Duration) {
+        *self
+            .seen
+            .latency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = latency;
     }
 
     /// Every request so far, in order.

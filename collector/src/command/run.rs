@@ -2,20 +2,19 @@
 //! It does neither itself: it turns options and signals into a configuration, a grace period and a token.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, DEFAULT_FILE, Mistakes};
+use super::File;
 
 /// The options of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", env = "PILLARBOX_COLLECTOR_CONFIG", default_value = DEFAULT_FILE)]
-    pub config: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its help is its own")]
+    pub file: File,
     /// How long to go on publishing what was read when told to stop: `10s`, `1m`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub grace: Duration,
@@ -24,22 +23,6 @@ pub struct Options {
 fn duration(text: &str) -> Result<Duration, jiff::Error> {
     let duration: jiff::SignedDuration = text.parse()?;
     Duration::try_from(duration)
-}
-
-impl Options {
-    /// The configuration, or everything that is wrong with it.
-    pub fn config(&self) -> Result<Config, Mistakes> {
-        Config::read(&self.config, &hostname())
-    }
-}
-
-/// As the kernel has it.
-fn hostname() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "localhost".to_owned(),
-        name => name.to_owned(),
-    }
 }
 
 /// A token that the first SIGTERM or SIGINT cancels; the second ends the process at once.

@@ -17,9 +17,17 @@ fn bad(result: FaultResult) -> bool {
 }
 
 /// The entry with a run's outcome in it. Doing it again, late or out of order gives the same.
+///
+/// An answer stays: a worker that folded before it came and writes after another that folded it knows less.
 pub fn upsert(entry: &FaultEntry, jid: &Jid, result: FaultResult) -> FaultEntry {
     let mut outcomes = entry.outcomes.clone();
     let known = outcomes.iter().position(|outcome| outcome.jid == *jid);
+    let answered = known
+        .and_then(|at| outcomes.get(at))
+        .is_some_and(|outcome| outcome.result != FaultResult::Missing);
+    if answered && result == FaultResult::Missing {
+        return entry.clone();
+    }
     let outcome = FaultOutcome {
         jid: jid.clone(),
         result,
@@ -180,6 +188,15 @@ mod tests {
             entry,
             "written again, nothing changes"
         );
+    }
+
+    #[test]
+    fn an_answer_is_not_taken_back_by_who_knew_less() {
+        let answered = entry(&[(1, Missing), (1, Good)]);
+        assert_eq!(upsert(&answered, &jid(1), Missing), answered);
+        assert_eq!((answered.since, answered.count), (None, 0));
+        let failed = entry(&[(1, Failed), (1, Missing)]);
+        assert_eq!(failed, entry(&[(1, Failed)]));
     }
 
     #[test]

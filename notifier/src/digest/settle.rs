@@ -51,6 +51,14 @@ impl Settled {
             ..Settled::default()
         }
     }
+
+    /// As far as it was, and who was awaited then still is: a worker may have ended between its entry and its check.
+    pub(super) fn as_before(entry: &JobEntry) -> Settled {
+        Settled {
+            awaiting: entry.awaiting,
+            ..Settled::nothing(entry.settled_to)
+        }
+    }
 }
 
 /// A bucket. Its stream has no direct get, so that every read is the leader's.
@@ -203,6 +211,7 @@ impl Digester {
                 settled_to: settled.to,
                 config: self.config.hash.clone(),
                 decisions: decisions(&settlement.entry.decisions, settled.decisions),
+                awaiting: settled.awaiting,
             };
             let key = self.nats.group.job_key(&name.cluster, &name.job);
             if !write(jobs, &key, &entry, settlement.revision)

@@ -5,6 +5,7 @@
     reason = "the demo is for whoever sits before it"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,17 +23,24 @@ struct Arguments {
     /// Refuse to go without a real Salt (today there is no other way: what is missing is named, and the demo ends)
     #[arg(long)]
     real: bool,
+    /// Keep what the master's event bus carries during the jobs in this file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { exit, real: _ } = Arguments::parse();
+    let Arguments {
+        exit,
+        real: _,
+        record,
+    } = Arguments::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
     let code = runtime.block_on(async {
         tokio::select! {
-            done = pillarbox_e2e::demo::run(exit) => match done {
+            done = pillarbox_e2e::demo::run(exit, record.as_deref()) => match done {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(&error),
             },

@@ -46,7 +46,7 @@ async fn webhook(
     let parsed: Option<Value> = serde_json::from_slice(&bytes).ok();
     let judged = rules::judge(parsed.as_ref());
     let (answer, posted) = match &fault {
-        None | Some(Fault::Slow(_)) => (Some(judged), judged.0 == 200),
+        None => (Some(judged), judged.0 == 200),
         Some(Fault::Answer(status, text)) => (Some((*status, text.as_str())), *status == 200),
         Some(Fault::RateLimited(_)) => (Some((429, "ratelimited")), false),
         Some(Fault::Hang | Fault::Drop) => (None, false),
@@ -69,9 +69,8 @@ async fn webhook(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(request);
-    if let Some(Fault::Slow(pause)) = &fault {
-        tokio::time::sleep(*pause).await;
-    }
+    let latency = *seen.latency.lock().unwrap_or_else(PoisonError::into_inner);
+    tokio::time::sleep(latency).await;
     match (fault, reply) {
         (Some(Fault::Hang), _) => std::future::pending().await,
         (Some(Fault::RateLimited(pause)), _) => {

@@ -1,0 +1,35 @@
+//! `check`: whether the configuration can be used.
+//! It connects to nothing, and does not look whether the socket is there.
+
+use std::io;
+use std::process::ExitCode;
+
+use super::File;
+use crate::config::Config;
+
+/// Prints what the file comes to on one line, or every mistake.
+///
+/// # Errors
+/// When it cannot print.
+pub fn check(file: &File, mut out: impl io::Write) -> io::Result<ExitCode> {
+    match file.read() {
+        Ok(config) => {
+            writeln!(out, "{}", verdict(&config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(mistakes) => super::refuse(&mistakes),
+    }
+}
+
+fn verdict(config: &Config) -> String {
+    let Config {
+        master,
+        cluster,
+        bus,
+        ..
+    } = config;
+    format!(
+        "ok: master {master}, cluster {cluster}, socket {}",
+        bus.socket
+    )
+}
