@@ -4,7 +4,8 @@
 //! nats-server 2.15.1 makes a write durable in two ways. A message, and the tombstone of a deleted one, is a `pwrite64`
 //! into a block of `msgs/`, followed by an `fsync` if `sync_interval` is `always`. The state of a consumer below `obs/` is
 //! a new file opened with `O_SYNC`, written at once, renamed, and then its directory is synced. Hence what is counted: every
-//! `fsync` and `fdatasync`, and every file opened with `O_SYNC` or `O_DSYNC`, as one each.
+//! `fsync` and `fdatasync`, and every file opened with `O_SYNC` or `O_DSYNC`, as one each. (An atomic batch is staged below
+//! `batches/` first: six synced writes, whatever its size.)
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
