@@ -63,7 +63,9 @@ impl Run {
     /// # Errors
     /// When something does not start.
     pub(super) async fn start(capture: Arc<Capture>) -> anyhow::Result<Self> {
-        let stack = Scenario::new(ROUTES).notifiers(2).on_bus().await?;
+        // A job that a kill made overdue is put right soon, and not in the default ten minutes.
+        let scenario = Scenario::new(ROUTES).notifiers(2).global("follow_up: 1s");
+        let stack = scenario.on_bus().await?;
         stack.slack.answer_after(SLACK);
         for notifier in &stack.notifiers {
             let ready = async || notifier.said().1.contains(READY).then_some(());
