@@ -186,7 +186,25 @@ impl NatsCluster {
         for server in &mut servers {
             server.ready().await?;
         }
-        Ok(Self { servers })
+        let cluster = Self { servers };
+        cluster.takes_three_replicas().await?;
+        Ok(cluster)
+    }
+
+    /// A leader may be elected before it has heard of all its peers: a stream says when it has.
+    async fn takes_three_replicas(&self) -> anyhow::Result<()> {
+        const PROBE: &str = "READY";
+        let first = self.servers.first().context("a cluster has servers")?;
+        let jetstream = async_nats::jetstream::new(first.client().await?);
+        let config = async_nats::jetstream::stream::Config {
+            name: PROBE.to_owned(),
+            num_replicas: self.servers.len(),
+            ..Default::default()
+        };
+        let created = async || jetstream.create_stream(&config).await.ok();
+        wait::until(READY, "three servers that hold a stream", created).await?;
+        jetstream.delete_stream(PROBE).await?;
+        Ok(())
     }
 
     /// The addresses of all three, as clients take them: separated by commas.
