@@ -8,7 +8,7 @@ use async_nats::jetstream::Context;
 use futures_util::TryStreamExt;
 use pillarbox_proto::delivery::LedgerEntry;
 use pillarbox_proto::subject::{self, DeliveryKey, Group, Token};
-use pillarbox_proto::topology::{Bucket, Topology};
+use pillarbox_proto::topology::{Bucket, Topology, intake_name};
 use pillarbox_proto::wire;
 use pillarbox_proto::work::{JobEntry, VerifyItem};
 
@@ -48,6 +48,11 @@ impl State {
         if events != capture.events {
             return Ok(Some(format!("{events} of {} events", capture.events)));
         }
+        // What a killed worker had in hand comes back to another one after 30 s.
+        let unread = self.unread().await?;
+        if unread > 0 {
+            return Ok(Some(format!("{unread} events to be passed on")));
+        }
         let open = self.open_jobs().await?;
         if open > 0 {
             return Ok(Some(format!("{open} open jobs")));
@@ -60,6 +65,17 @@ impl State {
         }
         let deliveries = self.messages(&self.topology.deliveries_name()).await?;
         Ok((deliveries > 0).then(|| format!("{deliveries} deliveries")))
+    }
+
+    /// Events that the intake has not acknowledged yet.
+    async fn unread(&self) -> anyhow::Result<u64> {
+        let name = self.topology.events_name();
+        let events = self.jetstream.get_stream_no_info(name).await?;
+        let intake = events
+            .consumer_info(intake_name(&self.group))
+            .await
+            .context("the intake")?;
+        Ok(intake.num_pending + u64::try_from(intake.num_ack_pending)?)
     }
 
     /// How many dead letters there are.
