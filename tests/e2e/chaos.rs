@@ -53,7 +53,8 @@ async fn a_killed_collector_misses_what_is_said_meanwhile_and_goes_on() {
     let [heard, missed, heard_again, _] = &capture.jobs[..] else {
         panic!("four jobs");
     };
-    let mut stack = Scenario::new(STARTS).on_bus().await.unwrap();
+    let scenario = Scenario::new(STARTS).announce("waiting for the stream");
+    let mut stack = scenario.on_bus().await.unwrap();
     let started = async |slack: &pillarbox_e2e::slack::Slack, jid: &str| {
         let about = || slack.posted().iter().any(|it| it.to_string().contains(jid));
         let what = format!("the start of {jid}");
