@@ -204,6 +204,22 @@ impl Destination {
             }
         };
         match (self.pull().await?, probe) {
+            (Some(message), None) => {
+                self.streak.worked();
+                // While this waited for a message, another may have been told to wait: `Retry-After` holds for all.
+                if let Some(left) = self.pauses.closed_for().await? {
+                    let back = AckKind::Nak(Some(left));
+                    message.ack_with(back).await.map_err(DeliverError::Ack)?;
+                    return Ok(None);
+                }
+                Ok(Some((
+                    Pulled {
+                        message,
+                        probe: None,
+                    },
+                    slot,
+                )))
+            }
             (Some(message), probe) => {
                 self.streak.worked();
                 Ok(Some((Pulled { message, probe }, slot)))

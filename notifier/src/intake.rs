@@ -49,7 +49,8 @@ async fn take(nats: Nats, config: Arc<Config>, message: Message) {
             Ok(()) => AckKind::Ack,
             Err(error) => {
                 tracing::warn!(salt.jid = %event.jid, error = telemetry::chain(&error), "could not pass an event on; trying again");
-                AckKind::Nak(Some(AGAIN))
+                let newer = matches!(error, IntakeError::Subject);
+                AckKind::Nak(Some(if newer { NEWER_AGAIN } else { AGAIN }))
             }
         },
         Err(wire::DecodeError::Newer(format)) => {
@@ -76,6 +77,9 @@ enum IntakeError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Queue(#[from] OutboxError),
+    /// Nobody of ours publishes there, or a newer collector does: it is left for a worker that knows it.
+    #[error("the subject is none that this worker knows")]
+    Subject,
 }
 
 async fn pass_on(
@@ -86,7 +90,7 @@ async fn pass_on(
 ) -> Result<(), IntakeError> {
     // The cluster is who the subject says: a collector may write no other's.
     let Some(subject) = EventSubject::parse(&message.subject) else {
-        return Ok(());
+        return Err(IntakeError::Subject);
     };
     let (stored, sequence) = match message.info() {
         Ok(info) => (timestamp(info.published), info.stream_sequence),

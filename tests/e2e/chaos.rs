@@ -6,12 +6,10 @@ use std::time::Duration;
 use pillarbox_e2e::bus::Bus;
 use pillarbox_e2e::chaos::capture::{Capture, Frame};
 use pillarbox_e2e::chaos::plan::Plan;
-use pillarbox_e2e::chaos::{Chaos, Sum};
+use pillarbox_e2e::chaos::{AGAIN, Chaos, Sum};
 use pillarbox_e2e::stack::Scenario;
 use pillarbox_e2e::wait;
 
-/// One seed alone, to see why it went wrong.
-const SEED: &str = "PILLARBOX_CHAOS_SEED";
 const SEEDS: u64 = 20;
 const STARTS: &str = r#"
   - name: audit
@@ -24,7 +22,7 @@ const MESSAGE: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_seeded_kills_lose_nothing_and_say_nothing_twice() {
     let chaos = Chaos::prepare().await.unwrap();
-    let one = std::env::var(SEED).ok().map(|seed| seed.parse().unwrap());
+    let one = std::env::var(AGAIN).ok().map(|seed| seed.parse().unwrap());
     let seeds = one.map_or(1..=SEEDS, |seed| seed..=seed);
     let sum = chaos.seeds(seeds, |_| ()).await.unwrap();
     let Sum { outcomes } = &sum;
@@ -56,8 +54,12 @@ async fn a_killed_collector_misses_what_is_said_meanwhile_and_goes_on() {
         panic!("four jobs");
     };
     // Said if the first collector lived long enough to write its mark.
-    let stack = Scenario::new(STARTS).announce("no collector was running");
-    let mut stack = stack.on_bus().await.unwrap();
+    let scenario = Scenario::new(STARTS).announce("no collector was running");
+    let mut stack = scenario
+        .announce("waiting for the stream")
+        .on_bus()
+        .await
+        .unwrap();
     let started = async |slack: &pillarbox_e2e::slack::Slack, jid: &str| {
         let about = || slack.posted().iter().any(|it| it.to_string().contains(jid));
         let what = format!("the start of {jid}");

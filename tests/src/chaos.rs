@@ -27,6 +27,9 @@ const BUSY: usize = 3;
 /// Runs at once: each is six small processes.
 const AT_ONCE: usize = 20;
 
+/// The environment variable that names one seed, for the test.
+pub const AGAIN: &str = "PILLARBOX_CHAOS_SEED";
+
 /// What runs are judged by, and how many there may be.
 #[derive(Debug)]
 pub struct Chaos {
@@ -125,18 +128,12 @@ impl Chaos {
         let heard = run.heard()?;
         let ledger = run.state().ledger(&self.capture.jobs).await?;
         let verdict = judge(&heard, &self.usual, &ledger);
-        let dead = run.state().dead().await?;
-        let awaits = match self.capture.jobs.last() {
-            Some(jid) => run.state().awaits(jid).await?,
-            None => false,
-        };
-        let fine = awaits && dead == 0 && run.errors().is_empty();
-        let right = played.is_ok() && verdict.right() && fine;
-        let wrong = (!right).then(|| {
-            let complaints = run.complaints().join("\n");
+        let also = self.also_wrong(&run, played).await?;
+        let wrong = (!verdict.right() || !also.is_empty()).then(|| {
+            let (timeline, complaints) = (run.timeline(), run.complaints().join("\n"));
             format!(
-                "seed {seed}: {played:?}, {dead} dead letters, the missing minion is awaited: {awaits}\n{plan}\n{verdict:#?}\n{heard:#?}\n{ledger:#?}\n{}\n{complaints}",
-                run.timeline()
+                "seed {seed} is wrong; again, alone: {AGAIN}={seed} cargo test chaos::twenty\n{plan}{also}\n\
+                 {verdict:#?}\n{heard:#?}\n{ledger:#?}\n{timeline}\n{complaints}"
             )
         });
         run.end().await?;
@@ -146,6 +143,28 @@ impl Chaos {
             verdict,
             wrong,
         })
+    }
+
+    /// What is wrong beside the messages; nothing if nothing is.
+    async fn also_wrong(&self, run: &Run, played: anyhow::Result<()>) -> anyhow::Result<String> {
+        let mut wrong: Vec<String> = played
+            .err()
+            .map(|it| format!("{it:#}"))
+            .into_iter()
+            .collect();
+        let dead = run.state().dead().await?;
+        if dead > 0 {
+            wrong.push(format!("{dead} dead letters"));
+        }
+        if let Some(jid) = self.capture.jobs.last()
+            && !run.state().awaits(jid).await?
+        {
+            wrong.push(format!(
+                "nobody awaits the minion that did not answer {jid}"
+            ));
+        }
+        wrong.extend(run.errors());
+        Ok(wrong.join("\n"))
     }
 
     /// How many frames a plan is to have.

@@ -102,6 +102,12 @@ impl Pauses {
         })
     }
 
+    /// For how long the destination is closed yet, if it is.
+    pub(super) async fn closed_for(&self) -> Result<Option<Duration>, PausesError> {
+        let (found, _) = self.read().await?;
+        Ok(found.map(|(_, left)| left).filter(|left| !left.is_zero()))
+    }
+
     /// What stands there, for how long it holds, and its revision. An entry that cannot be read holds nobody.
     async fn read(&self) -> Result<(Option<(Pause, Duration)>, u64), PausesError> {
         let Some(found) = self.store.entry(&self.key).await? else {
