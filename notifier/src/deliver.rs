@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Message};
 use futures_util::StreamExt;
-use pillarbox_proto::topology::{ACK_WAIT, deliver_name};
+use pillarbox_proto::topology::deliver_name;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError};
 use crate::nats::Nats;
 use crate::patience::{Streak, persist};
+use crate::pull;
 use crate::receiver::{Receiver, Sender, SetUpError};
 use delivery::Outcome;
 use pauses::{Gate, Pauses, PausesError, Probe};
@@ -203,33 +204,27 @@ impl Destination {
                 }
             }
         };
-        match (self.pull().await?, probe) {
-            (Some(message), None) => {
-                self.streak.worked();
-                // While this waited for a message, another may have been told to wait: `Retry-After` holds for all.
-                if let Some(left) = self.pauses.closed_for().await? {
-                    let back = AckKind::Nak(Some(left));
-                    message.ack_with(back).await.map_err(DeliverError::Ack)?;
-                    return Ok(None);
-                }
-                Ok(Some((
-                    Pulled {
-                        message,
-                        probe: None,
-                    },
-                    slot,
-                )))
-            }
-            (Some(message), probe) => {
-                self.streak.worked();
-                Ok(Some((Pulled { message, probe }, slot)))
-            }
-            (None, Some(probe)) => {
+        Ok(self.taken(probe).await?.map(|pulled| (pulled, slot)))
+    }
+
+    /// A message, if one comes in time and may be sent at once.
+    async fn taken(&self, probe: Option<Probe>) -> Result<Option<Pulled>, DeliverError> {
+        let Some(message) = self.pull().await? else {
+            if let Some(probe) = probe {
                 self.pauses.open_again(probe, &self.streak).await;
-                Ok(None)
             }
-            (None, None) => Ok(None),
+            return Ok(None);
+        };
+        self.streak.worked();
+        // While this waited for a message, another may have been told to wait: `Retry-After` holds for all.
+        if probe.is_none()
+            && let Some(left) = self.pauses.closed_for().await?
+        {
+            let back = AckKind::Nak(Some(left));
+            message.ack_with(back).await.map_err(DeliverError::Ack)?;
+            return Ok(None);
         }
+        Ok(Some(Pulled { message, probe }))
     }
 
     async fn pull(&self) -> Result<Option<Message>, DeliverError> {
@@ -246,17 +241,7 @@ impl Destination {
 
     /// One message, kept from coming back while it is worked on, and what its probe says of the destination.
     async fn deliver(&self, pulled: Pulled) {
-        let mut work = std::pin::pin!(self.one(&pulled));
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut work => break outcome,
-                () = sleep(ACK_WAIT / 3) => {
-                    if let Err(error) = pulled.message.ack_with(AckKind::Progress).await {
-                        self.streak.failed("keeping a delivery", &DeliverError::Ack(error));
-                    }
-                }
-            }
-        };
+        let outcome = pull::kept(&pulled.message, self.one(&pulled)).await;
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {

@@ -228,23 +228,7 @@ impl Digester {
         (last, at): (u64, Timestamp),
     ) -> Result<Next, DigestError> {
         let name = settlement.name;
-        let announced = self.announced(name, look).await?;
-        let first = match announced.expected {
-            Some(_) => at,
-            None => read_back::first_at(&self.nats, &name.cluster, &name.job, 1)
-                .await?
-                .unwrap_or(at),
-        };
-        let counted = Progress {
-            expected: announced.expected,
-            returned: look.returns,
-            batch: announced.batch,
-            ended: look.ends != 0,
-            runner: announced.runner
-                || (announced.expected.is_none() && look.news == 0 && look.returns == 1),
-            first,
-            last: at,
-        };
+        let counted = self.counted(name, look, at).await?;
         // Counting takes two returns of one minion for two: it may call a job complete that the fold does not, never the reverse.
         let ready = |progress: &Progress, route: &Route| {
             progress.due(&self.waits(route), look.now) != Due::Waiting
@@ -264,14 +248,35 @@ impl Digester {
         if self.finish_routes().all(|route| ready(&exact, route)) {
             return self.settle(&settlement, settled).await;
         }
-        self.hints.folded(
-            name,
-            last,
-            look.now
-                .checked_add(self.next_due(&exact, look.now))
-                .unwrap_or(look.now),
-        );
+        let due = look.now.checked_add(self.next_due(&exact, look.now));
+        self.hints.folded(name, last, due.unwrap_or(look.now));
         Ok(Next::Back(self.delay(&exact, look.now)))
+    }
+
+    /// How far the job is by counting, without a fold. `at`: when its last event was stored.
+    async fn counted(
+        &self,
+        name: &Name,
+        look: &Look,
+        at: Timestamp,
+    ) -> Result<Progress, DigestError> {
+        let announced = self.announced(name, look).await?;
+        let first = match announced.expected {
+            Some(_) => at,
+            None => read_back::first_at(&self.nats, &name.cluster, &name.job, 1)
+                .await?
+                .unwrap_or(at),
+        };
+        Ok(Progress {
+            expected: announced.expected,
+            returned: look.returns,
+            batch: announced.batch,
+            ended: look.ends != 0,
+            // A return that nobody announced may be a runner's: the fold knows.
+            runner: announced.runner || (look.news == 0 && look.returns == 1),
+            first,
+            last: at,
+        })
     }
 
     /// A job that minions start on their own: one digest a window.
