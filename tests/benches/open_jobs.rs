@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pillarbox_e2e::nats::Nats;
-use pillarbox_e2e::programs::{self, Program};
-use pillarbox_e2e::scratch::Scratch;
+use pillarbox_e2e::workers::Workers;
 use pillarbox_e2e::{events, wait};
 use pillarbox_proto::event::Outcome;
 use pillarbox_proto::topology::Topology;
@@ -20,37 +19,11 @@ const SAMPLES: usize = 30;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (programs, nats, scratch) = (
-        programs::built().await?,
-        Nats::start().await?,
-        Scratch::new()?,
-    );
-    scratch.file("hook", "http://127.0.0.1:9/none")?;
-    let config = format!(
-        "nats: {{ url: \"{}\" }}\nreceivers:\n  - name: r\n    slack: {{ webhook_url_file: \"{}\" }}\nroutes:\n  - name: all\n    match: {{ outcome: [failed, missing] }}\n    receivers: r\n    finish_after: 1h\n",
-        nats.url(),
-        scratch.path().join("hook").display(),
-    );
-    let config = scratch.file("notifier.yml", &config)?;
-    let _notifier = Program::start(
-        "notifier",
-        &programs.notifier,
-        &config,
-        &scratch.path().join("notifier.log"),
-    )?;
+    let nats = Nats::start().await?;
     let client = nats.client().await?;
     let jetstream = async_nats::jetstream::new(client.clone());
+    let mut workers = Workers::start(1, &nats.url(), 1, &jetstream).await?;
     let mut said = client.subscribe("pillarbox.v1.main.deliver.>").await?;
-    let ready = || async {
-        jetstream
-            .get_consumer_from_stream::<async_nats::jetstream::consumer::pull::Config, _, _>(
-                "open-main",
-                "PILLARBOX_OPEN_JOBS",
-            )
-            .await
-            .ok()
-    };
-    wait::until(Duration::from_secs(30), "the consumers", ready).await?;
 
     let few = medians(&jetstream, &mut said, 1_000_000).await?;
     println!("with no other open job:   median {few:?}");
@@ -74,6 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let many = medians(&jetstream, &mut said, 2_000_000).await?;
     println!("with {OPEN} other open jobs: median {many:?}");
     println!("ratio {:.2}", many.as_secs_f64() / few.as_secs_f64());
+    workers.all_run()?;
     Ok(())
 }
 

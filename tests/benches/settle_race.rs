@@ -11,8 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt;
 use pillarbox_e2e::nats::NatsCluster;
-use pillarbox_e2e::programs::{self, Program};
-use pillarbox_e2e::scratch::Scratch;
+use pillarbox_e2e::workers::Workers;
 use pillarbox_e2e::{events, wait};
 use pillarbox_proto::delivery::Delivery;
 use pillarbox_proto::event::Outcome;
@@ -26,40 +25,11 @@ const AT_ONCE: usize = 20;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (programs, cluster, scratch) = (
-        programs::built().await?,
-        NatsCluster::start().await?,
-        Scratch::new()?,
-    );
-    scratch.file("hook", "http://127.0.0.1:9/none")?;
-    let config = format!(
-        "nats: {{ url: [{}], replicas: 3 }}\nreceivers:\n  - name: r\n    slack: {{ webhook_url_file: \"{}\" }}\nroutes:\n  - name: all\n    match: {{ outcome: [failed, missing] }}\n    receivers: r\n    finish_after: 1h\n",
-        cluster.url(),
-        scratch.path().join("hook").display(),
-    );
-    let config = scratch.file("notifier.yml", &config)?;
-    let start = |n: usize| {
-        Program::start(
-            "notifier",
-            &programs.notifier,
-            &config,
-            &scratch.path().join(format!("notifier-{n}.log")),
-        )
-    };
-    let _notifiers = [start(1)?, start(2)?];
+    let cluster = NatsCluster::start().await?;
     let server = cluster.servers.first().context("no server")?;
     let client = server.client().await?;
     let jetstream = async_nats::jetstream::new(client.clone());
-    let ready = || async {
-        jetstream
-            .get_consumer_from_stream::<async_nats::jetstream::consumer::pull::Config, _, _>(
-                "open-main",
-                "PILLARBOX_OPEN_JOBS",
-            )
-            .await
-            .ok()
-    };
-    wait::until(Duration::from_secs(60), "the consumers", ready).await?;
+    let mut workers = Workers::start(2, &cluster.url(), 3, &jetstream).await?;
 
     let second = Arc::new(AtomicUsize::new(0));
     let mut deliveries = client.subscribe("pillarbox.v1.main.deliver.>").await?;
@@ -99,6 +69,7 @@ async fn main() -> anyhow::Result<()> {
     if forgotten != 0 {
         bail!("{forgotten} returns were forgotten");
     }
+    workers.all_run()?;
     Ok(())
 }
 

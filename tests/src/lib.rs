@@ -4,7 +4,7 @@
 //! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
 //! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
 //! [`slack`], [`mail`]), and all of them together ([`stack`], [`arrivals`]), killed at seeded moments ([`chaos`]). What a
-//! master's double plays is built in [`play`]; for the benches, events without a master ([`events`]) and what work costs
+//! master's double plays is built in [`play`]; for the benches, events without a master ([`events`]), notifiers alone ([`workers`]) and what work costs
 //! the disk ([`synced`]).
 //!
 //! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
@@ -30,3 +30,4 @@ pub mod stack;
 pub mod synced;
 pub mod tools;
 pub mod wait;
+pub mod workers;
