@@ -18,7 +18,8 @@ const READY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Workers {
     programs: Vec<Program>,
-    scratch: Scratch,
+    /// Their configuration and logs, for as long as they run.
+    _scratch: Scratch,
 }
 
 impl Workers {
@@ -48,13 +49,10 @@ impl Workers {
             programs.push(Program::start(&name, &built.notifier, &config, &log)?);
         }
         provisioned(jetstream).await?;
-        Ok(Self { programs, scratch })
-    }
-
-    /// The directory with their configuration and logs.
-    #[must_use]
-    pub fn scratch(&self) -> &Scratch {
-        &self.scratch
+        Ok(Self {
+            programs,
+            _scratch: scratch,
+        })
     }
 
     /// Fails if one has ended by itself.
