@@ -15,6 +15,7 @@
 //! - [`digest`]: what is known of a job when it is told: counts and findings.
 //! - [`delivery`]: notifications, deliveries, the ledger, dead letters.
 //! - [`mark`]: how far a collector has heard.
+//! - [`lookup`]: what a collector is asked about a job, and its answer.
 //! - [`trace`]: the trace context in NATS headers.
 //! - [`wire`]: encode and decode: JSON, format number, compression.
 
@@ -35,6 +36,8 @@ pub mod digest;
 pub mod delivery;
 
 pub mod mark;
+
+pub mod lookup;
 
 pub mod trace;
 

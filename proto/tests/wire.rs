@@ -13,6 +13,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use pillarbox_proto::delivery::{DeadEvent, DeadLetter, Delivery, LedgerEntry, Pause};
 use pillarbox_proto::event::{Event, What};
+use pillarbox_proto::lookup::{LookupReply, LookupRequest};
 use pillarbox_proto::mark::CollectorEntry;
 use pillarbox_proto::salt::Target;
 use pillarbox_proto::subject::{DeliveryKey, EventSubject, Group, event_subject, id};
@@ -55,6 +56,8 @@ const KINDS: &[(&str, RoundTrip)] = &[
     ("delivery_digest_of_runs", message::<Delivery>),
     ("collector", entry::<CollectorEntry>),
     ("pause", entry::<Pause>),
+    ("lookup_request", message::<LookupRequest>),
+    ("lookup_reply", message::<LookupReply>),
     ("dead_letter", message::<DeadLetter>),
     ("dead_event", message::<DeadEvent>),
 ];
@@ -116,7 +119,7 @@ fn add_fields(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields.iter_mut() {
-                let free = matches!(key.as_str(), "retcode" | "success");
+                let free = matches!(key.as_str(), "retcode" | "success" | "full");
                 if let Value::Object(said) = value
                     && key == "said"
                 {
