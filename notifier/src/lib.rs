@@ -29,6 +29,8 @@ pub mod intake;
 
 pub mod elapsed;
 
+pub mod lookup;
+
 pub mod digest;
 
 pub mod sweep;

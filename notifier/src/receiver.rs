@@ -197,9 +197,10 @@ impl Sender {
 
     /// Hash of what a reader would see, however it is sent.
     pub fn seen(&self, notification: &Notification) -> String {
+        let facts = &facts(notification);
         match self {
-            Sender::Slack(_) => slack::seen(notification),
-            Sender::Email(_) => email::seen(notification),
+            Sender::Slack(_) => slack::seen(facts),
+            Sender::Email(_) => email::seen(facts),
         }
     }
 
@@ -232,6 +233,15 @@ pub(crate) fn job(notification: &Notification) -> &Job {
         Notification::Start(start) => &start.job,
         Notification::Digest(digest) => &digest.job,
     }
+}
+
+/// A notification without what depends on when it was told.
+fn facts(notification: &Notification) -> Notification {
+    let mut facts = notification.clone();
+    if let Notification::Digest(digest) = &mut facts {
+        digest.look_up.clear();
+    }
+    facts
 }
 
 /// Something that the far side said, fit for a ledger and a log: one line, without controls, bounded.

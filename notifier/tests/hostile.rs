@@ -228,6 +228,7 @@ fn digest() -> BoxedStrategy<Digest> {
                         duration_ms,
                     })
                     .collect(),
+                look_up: notes.clone(),
                 notes,
                 halted,
             },

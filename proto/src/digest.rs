@@ -81,6 +81,10 @@ pub struct Digest {
     pub slowest: Vec<Slow>,
     /// Sentences about what is not known, or looks odd: two commands under one jid, events found after a gap.
     pub notes: Vec<String>,
+    /// What could not be looked up in the masters' job caches, in sentences. No fact about the job: a message that differs in
+    /// it alone says nothing new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub look_up: Vec<String>,
     /// Why 3008's batch stopped early.
     pub halted: Option<String>,
 }

@@ -13,6 +13,9 @@ use crate::wire;
 /// The header of a part: its number from 1, and how many there are (`2/5`). Absent where the answer is one message.
 pub const PART_HEADER: &str = "Pillarbox-Part";
 
+/// The header of a refusal, with its words: the micro protocol's (NATS ADR-32).
+pub const ERROR_HEADER: &str = "Nats-Service-Error";
+
 /// Room that a message's headers take of the server's `max_payload`.
 const HEADERS: usize = 1024;
 

@@ -8,6 +8,10 @@ use pillarbox_proto::digest::{Job, Totals};
 use pillarbox_proto::event::{Event, JobEnd, JobNew, JobReturn, Outcome, What};
 use pillarbox_proto::salt::{Jid, MinionId};
 
+mod cached;
+
+pub use cached::Ask;
+
 /// An event as the stream holds it.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -28,6 +32,10 @@ pub struct Return {
     pub jid: Jid,
     /// The master's clock. Only shown.
     pub stamp: String,
+    /// The master whose bus it was heard on.
+    pub master: String,
+    /// Details were cut, by Salt or by the collector.
+    pub cut: bool,
     /// What it returned.
     pub body: JobReturn,
 }
@@ -42,6 +50,7 @@ pub struct Fold {
     beats: BTreeSet<MinionId>,
     times: BTreeMap<u64, Timestamp>,
     recovered: bool,
+    look_up: Vec<String>,
 }
 
 impl Fold {
@@ -70,6 +79,8 @@ impl Fold {
                     sequence,
                     jid: event.jid.clone(),
                     stamp: event.stamp.clone(),
+                    master: event.master.clone(),
+                    cut: !event.trimmed.is_empty(),
                     body: *body,
                 };
                 let of_minion = self

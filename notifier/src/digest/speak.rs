@@ -30,6 +30,29 @@ pub struct Share<'a> {
     pub digest: Digest,
 }
 
+impl Share<'_> {
+    /// Whether there is something to say.
+    pub fn speaks(&self) -> bool {
+        matches!(self.decision, Decision::Say { .. })
+    }
+
+    /// The minions that it tells of by name: those that failed or changed something, and those that did not answer.
+    pub fn not_well(&self) -> impl Iterator<Item = &MinionId> {
+        let Digest {
+            failures,
+            changes,
+            missing,
+            ..
+        } = &self.digest;
+        let found = failures
+            .iter()
+            .chain(changes)
+            .flat_map(|finding| &finding.minions);
+        let standings = found.chain(missing.iter().map(|missing| &missing.standing));
+        standings.map(|standing| &standing.minion)
+    }
+}
+
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -185,6 +208,7 @@ fn digest(job: &Job, view: &Fold, took: &BTreeSet<MinionId>, faults: &Faults) ->
         slowest: slowest(&returns),
         halted: view.end().and_then(|end| end.halted.clone()),
         notes,
+        look_up: view.look_up().to_vec(),
     }
 }
 

@@ -289,7 +289,11 @@ fn notes(digest: &Digest, rows: &Rows<'_>) -> Vec<String> {
         ));
     }
     notes.extend(slowest(digest));
-    let said = digest.notes.iter().map(|note| line(note, 300));
+    let said = digest
+        .notes
+        .iter()
+        .chain(&digest.look_up)
+        .map(|note| line(note, 300));
     let said = said.filter(|note| !note.is_empty()).take(NOTES);
     notes.extend(said);
     notes

@@ -89,9 +89,18 @@ pub fn heard(slack: &[Value], mails: &[Mail], jobs: &[String]) -> Heard {
     heard
 }
 
+/// Whether somebody answered a look-up depends on who was killed just then, and is no fact about the job.
+fn without_look_up(flat: &str) -> String {
+    let Some((before, note)) = flat.split_once("Told without a look-up on ") else {
+        return flat.to_owned();
+    };
+    let after = note.split_once(". ").map_or("", |(_, after)| after);
+    without_look_up(&format!("{before}{after}"))
+}
+
 fn told(text: &str) -> Told {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let facts = flat.replace(UPDATE, "").replace("update: ", "");
+    let facts = without_look_up(&flat.replace(UPDATE, "").replace("update: ", ""));
     Told {
         update: flat.contains(UPDATE),
         facts: facts.split_whitespace().collect::<Vec<_>>().join(" "),
