@@ -22,6 +22,7 @@ mod readme;
 mod reconnect;
 mod routes;
 mod stopping;
+mod two_collectors;
 mod wrong_files;
 
 mod harness_bus;
