@@ -21,6 +21,7 @@ mod one_message;
 mod readme;
 mod reconnect;
 mod routes;
+mod several_masters;
 mod stopping;
 mod two_collectors;
 mod wrong_files;
