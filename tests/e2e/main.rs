@@ -11,6 +11,7 @@ mod scenes;
 
 mod all_of_it;
 mod chaos;
+mod compose;
 mod delivery;
 mod hostile_bus;
 mod killed_collector;
