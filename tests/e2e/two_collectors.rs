@@ -2,7 +2,7 @@
 //! The masters are played; real ones are `several_masters.rs`.
 
 use pillarbox_e2e::bus::Bus;
-use pillarbox_e2e::play::{Job, Return};
+use pillarbox_e2e::play::{Job, Return, scheduled};
 use pillarbox_e2e::stack::Stack;
 
 use crate::scenes::{scenario, titles};
@@ -86,6 +86,44 @@ fn places(stack: &Stack<Bus>) -> Vec<String> {
     let mut places: Vec<String> = stack.slack.posted().into_iter().map(place).collect();
     places.sort();
     places
+}
+
+#[tokio::test]
+async fn what_two_masters_of_one_cluster_both_hear_is_told_once() {
+    let routes = "  - name: failures\n    match: { outcome: failed }\n    receivers: [ops-slack]\n";
+    let scenario = scenario(routes).announce(KNOWN).global("quiet_after: 2s");
+    let mut stack = scenario.on_bus().await.unwrap();
+    let dir = stack.scratch().dir("second").unwrap();
+    let second = Bus::start(&dir).unwrap();
+    let of_second = ("salt2.example.com", "prod");
+    let collector = stack.another_collector("collector-2", of_second, &second);
+    let mut collector = collector.await.unwrap();
+    collector.restart().await.unwrap();
+    second.connected(1).await.unwrap();
+    stack.beside.push(collector);
+
+    // Each runs a job of its own, and a minion of both returns to both what its schedule ran.
+    let job = |number, sls| {
+        let job = Job::new(number, "state.apply").args(&[sls]);
+        job.on("web1", &["web1"]).whole(FULL)
+    };
+    let both = scheduled(3, "web1", FULL);
+    let (one, other) = (job(1, "app"), job(2, "db"));
+    stack.master.send(&[one, both.clone()].concat()).await;
+    second.send(&[other, both].concat()).await;
+    let told = stack.told(3).await.unwrap();
+    stack.settled().await.unwrap();
+    assert_eq!(stack.events(5).await.unwrap().len(), 5);
+    assert_eq!(stack.slack.posted().len(), 3, "{told:#?}");
+    let of = |what: &str| {
+        let told: Vec<_> = told.iter().filter(|text| text.contains(what)).collect();
+        assert_eq!(told.len(), 1, "{what}: {told:#?}");
+        told[0].clone()
+    };
+    assert!(of("state.apply app on web1").contains("salt1.example.com (prod)"));
+    assert!(of("state.apply db on web1").contains("salt2.example.com (prod)"));
+    of("hourly");
+    stack.finish().await.unwrap();
 }
 
 #[tokio::test]
