@@ -19,6 +19,8 @@ use crate::queue::Budget;
 
 /// How often the mark is written while it moves: a killed collector's gap begins so much too early at most.
 const EVERY: Duration = Duration::from_secs(10);
+/// Another collector that runs has written its mark by then.
+const ANOTHER: Duration = Duration::from_secs(EVERY.as_secs() + 2);
 /// How often NATS is asked again while it is away.
 const AGAIN: Duration = Duration::from_secs(1);
 /// No time yet.
@@ -121,8 +123,14 @@ impl Marks {
         let started = async {
             let before = self.before().await;
             let connected = first(&ears).await;
-            if let Some(from) = before {
-                report(from, connected);
+            if let Some(from) = before.filter(|from| *from < connected) {
+                if self.passes(connected).await {
+                    tracing::info!(
+                        "nothing was missed: another collector of this master heard what it fired before {connected}"
+                    );
+                } else {
+                    report(from, connected);
+                }
             }
         };
         let cancelled = shutdown.cancelled();
@@ -184,6 +192,18 @@ impl Marks {
         }
     }
 
+    /// Whether somebody else moves the mark past this moment: another collector of this master runs, and hears all of it.
+    ///
+    /// This one does not write meanwhile, so its own mark is never taken for another's.
+    async fn passes(&self, connected: Timestamp) -> bool {
+        let passed = async {
+            while !matches!(self.read().await, Ok(Some(mark)) if mark >= connected) {
+                tokio::time::sleep(AGAIN).await;
+            }
+        };
+        tokio::time::timeout(ANOTHER, passed).await.is_ok()
+    }
+
     async fn read(&self) -> Result<Option<Timestamp>, Away> {
         let Some(body) = self.store().await?.get(self.key()).await.map_err(away)? else {
             return Ok(None);
@@ -204,12 +224,10 @@ async fn first(ears: &Ears) -> Timestamp {
 }
 
 fn report(from: Timestamp, to: Timestamp) {
-    if from < to {
-        tracing::warn!(
-            gap.from = %from, gap.to = %to,
-            "what the master fired between {from} and {to} was not heard: no collector was running"
-        );
-    }
+    tracing::warn!(
+        gap.from = %from, gap.to = %to,
+        "what the master fired between {from} and {to} was not heard: no collector was running"
+    );
 }
 
 #[cfg(test)]

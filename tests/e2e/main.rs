@@ -11,6 +11,7 @@ mod scenes;
 
 mod all_of_it;
 mod chaos;
+mod compose;
 mod delivery;
 mod hostile_bus;
 mod killed_collector;
@@ -21,7 +22,9 @@ mod one_message;
 mod readme;
 mod reconnect;
 mod routes;
+mod several_masters;
 mod stopping;
+mod two_collectors;
 mod wrong_files;
 
 mod harness_bus;

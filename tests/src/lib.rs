@@ -3,13 +3,14 @@
 //!
 //! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
 //! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
-//! [`slack`], [`mail`]), and all of them together ([`stack`], [`arrivals`]), killed at seeded moments ([`chaos`]). What a
+//! [`slack`], [`mail`]), and all of them together ([`stack`], [`arrivals`]) with more beside them ([`beside`]), killed at seeded moments ([`chaos`]). What a
 //! master's double plays is built in [`play`]; for the benches, events without a master ([`events`]), notifiers alone ([`workers`]) and what work costs
 //! the disk ([`synced`]).
 //!
 //! Errors are `anyhow` throughout: each of them ends a test or the demo, and is read by a person.
 
 pub mod arrivals;
+pub mod beside;
 pub mod bus;
 pub mod chaos;
 pub mod demo;

@@ -1,6 +1,7 @@
 //! A real Salt master and its minions, as whoever runs this, on 127.0.0.1 and below one short directory.
 //! It reads no event and judges no return; it only runs Salt.
 
+mod burst;
 mod config;
 
 use std::collections::BTreeMap;

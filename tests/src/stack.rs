@@ -173,6 +173,7 @@ impl Scenario {
             nats,
             slack,
             mail,
+            beside: Vec::new(),
             announced,
             scratch,
         })
@@ -222,6 +223,8 @@ pub struct Stack<M> {
     pub slack: Slack,
     /// The mail sink.
     pub mail: MailSink,
+    /// Collectors that a scenario adds ([`crate::beside`]): judged as its own one is.
+    pub beside: Vec<Program>,
     announced: Vec<String>,
     scratch: Scratch,
 }
@@ -276,7 +279,8 @@ impl<M> Stack<M> {
     /// `WARN` and `ERROR` lines of both programs so far that the scenario did not announce, each after its program's name.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
-        let programs = self.notifiers.iter().chain([&self.collector]);
+        let collectors = self.beside.iter().chain([&self.collector]);
+        let programs = self.notifiers.iter().chain(collectors);
         let found = programs.flat_map(|program| {
             let (name, log) = program.said();
             let lines = complaints(&log, &self.announced).into_iter();
@@ -291,7 +295,8 @@ impl<M> Stack<M> {
     /// With the end of its log.
     pub fn all_run(&mut self) -> anyhow::Result<()> {
         self.collector.still_runs()?;
-        self.notifiers.iter_mut().try_for_each(Program::still_runs)
+        let others = self.notifiers.iter_mut().chain(&mut self.beside);
+        others.into_iter().try_for_each(Program::still_runs)
     }
 
     /// The directory with the configurations and logs of the programs.
@@ -306,7 +311,8 @@ impl<M> Stack<M> {
     /// With every complaint.
     pub async fn finish(mut self) -> anyhow::Result<()> {
         self.all_run()?;
-        for program in self.notifiers.iter_mut().chain([&mut self.collector]) {
+        let collectors = self.beside.iter_mut().chain([&mut self.collector]);
+        for program in self.notifiers.iter_mut().chain(collectors) {
             program.terminate(GRACE).await?;
         }
         let complaints = self.complaints();

@@ -136,7 +136,9 @@ pub fn judge(heard: &Heard, usual: &Heard, ledger: &BTreeMap<Key, LedgerEntry>) 
     verdict
 }
 
-fn in_doubt(entry: &LedgerEntry) -> bool {
+/// Nobody knows of one of its messages whether it arrived.
+#[must_use]
+pub fn in_doubt(entry: &LedgerEntry) -> bool {
     entry.in_doubt > 0 || matches!(entry.state, LedgerState::Ambiguous { .. })
 }
 
