@@ -30,8 +30,11 @@ const ROUTES: &str = r#"
 const FINE: &str = "ready:\n  test.nop\n";
 const PROD: &str = "on salt1.example.com (prod)";
 const LAB: &str = "on salt2.example.com (lab)";
-/// Jobs of a burst, on each master: with a start and a digest each, some seconds of work for Slack.
-const BURST: usize = 12;
+/// Jobs of a burst, on each master.
+const BURST: usize = 8;
+/// While Slack answers so late, a burst takes two workers 16 s: time enough to start or kill one.
+const SLOW: Duration = Duration::from_secs(1);
+const QUICK: Duration = Duration::from_millis(50);
 /// After a killed worker: its lease of 60 s ends, and what it had in hand comes back.
 const DEADLINE: Duration = Duration::from_secs(180);
 
@@ -63,12 +66,13 @@ async fn each_message_names_its_master_and_comes_once() {
     stack.told(4).await.unwrap();
 
     // A third worker comes while a burst is delivered, and takes its share.
-    stack.slack.answer_after(Duration::from_millis(250));
+    stack.slack.answer_after(SLOW);
     burst(&stack, &lab, &mut jobs).await;
-    stack.told(6).await.unwrap();
     let mut third = stack.another_notifier().await.unwrap();
     third.restart().await.unwrap();
     stack.notifiers.push(third);
+    works(&stack.notifiers[2], 0).await;
+    stack.slack.answer_after(QUICK);
     all_told(&mut stack, &jobs).await;
     stack.settled().await.unwrap(); // a worker says "delivered" when it has the answer
     let shares: Vec<usize> = stack.notifiers.iter().map(delivered).collect();
@@ -76,15 +80,13 @@ async fn each_message_names_its_master_and_comes_once() {
     assert_eq!(shares.iter().sum::<usize>(), stack.slack.posted().len());
 
     // One is killed in the middle of the next burst.
-    let before = delivered(&stack.notifiers[0]);
+    stack.slack.answer_after(SLOW);
     burst(&stack, &lab, &mut jobs).await;
-    let busy = async || (delivered(&stack.notifiers[0]) > before).then_some(());
-    until(DEADLINE, "the first notifier to deliver", busy)
-        .await
-        .unwrap();
+    works(&stack.notifiers[0], shares[0]).await;
     stack.notifiers[0].kill_9().await.unwrap();
-    let told = stack.slack.posted().len();
+    let told = heard(&stack, &jobs).len();
     assert!(told < jobs.messages(), "it was not killed in the middle");
+    stack.slack.answer_after(QUICK);
     all_told(&mut stack, &jobs).await;
     stack.settled().await.unwrap();
 
@@ -100,6 +102,12 @@ async fn burst(stack: &Stack<Salt>, lab: &Salt, jobs: &mut Jobs) {
     );
     jobs.add(PROD, of_prod.unwrap());
     jobs.add(LAB, of_lab.unwrap());
+}
+
+/// Waits until this worker has delivered more than so many.
+async fn works(notifier: &Program, before: usize) {
+    let more = async || (delivered(notifier) > before).then_some(());
+    until(DEADLINE, "a worker to deliver", more).await.unwrap();
 }
 
 /// Waits until each job's start and digest have come.
