@@ -3,7 +3,6 @@
 
 mod summary;
 
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,7 +11,7 @@ use pillarbox_proto::lookup::{LookupReply, LookupRequest};
 use pillarbox_proto::salt::{Jid, MinionId};
 
 use super::File;
-use crate::config::NoJobCache;
+use crate::config::{Mistakes, NoJobCache};
 use crate::job_cache::{HashType, JobCache, LookupError};
 use crate::normalize::Origin;
 
@@ -43,18 +42,17 @@ pub struct Lookup {
     file: File,
 }
 
-/// Why a job cannot be looked up.
+/// Why nothing is printed; each is a sentence for the person who asked.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// There are no files to look into.
+enum Nothing {
+    #[error(transparent)]
+    Mistakes(#[from] Mistakes),
     #[error("no job can be looked up here: {0}")]
     NoCache(#[from] NoJobCache),
-    /// There can be no answer.
     #[error("{0}")]
     Lookup(#[from] LookupError),
-    /// The output; a closed pipe is no error.
-    #[error("cannot write: {0}")]
-    Write(#[from] io::Error),
+    #[error("no job {0} in {1}: Salt keeps jobs for `keep_jobs_seconds`, a day unless set")]
+    Unknown(Jid, String),
 }
 
 fn jid(text: &str) -> Result<Jid, LookupError> {
@@ -76,36 +74,42 @@ impl Lookup {
     /// Looks up and prints.
     ///
     /// # Errors
-    /// When nothing can be looked up, or it cannot print.
-    pub fn run(self) -> Result<ExitCode, CommandError> {
+    /// When it cannot print; a closed pipe is no error.
+    pub fn run(self) -> io::Result<ExitCode> {
+        let json = self.json;
+        match self.answer() {
+            Ok(reply) => match print(&reply, json) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+                Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+            },
+            Err(Nothing::Mistakes(mistakes)) => super::refuse(&mistakes),
+            Err(nothing) => {
+                writeln!(io::stderr(), "{nothing}")?;
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+
+    fn answer(self) -> Result<LookupReply, Nothing> {
         let (cache, origin) = match self.cache_dir {
             Some(dir) => here(dir, self.hash_type),
-            None => match self.file.read() {
-                Ok(config) => (config.job_cache.clone()?, config.origin()),
-                Err(mistakes) => return Ok(super::refuse(&mistakes)?),
-            },
+            None => {
+                let config = self.file.read()?;
+                (config.job_cache.clone()?, config.origin())
+            }
         };
-        let minions: BTreeSet<MinionId> = self.minions.into_iter().map(MinionId).collect();
+        let minions: Vec<MinionId> = self.minions.into_iter().map(MinionId).collect();
         let request = LookupRequest {
             jid: self.jid,
-            minions: Some(minions.into_iter().collect()).filter(|ids: &Vec<_>| !ids.is_empty()),
+            minions: Some(minions).filter(|ids| !ids.is_empty()),
             full: self.full,
         };
         let reply = cache.answer(&origin, &request)?;
         if !reply.knows() {
-            let dir = cache.dir.join("jobs");
-            writeln!(
-                io::stderr(),
-                "no job {} in {}: Salt keeps jobs for `keep_jobs_seconds`, a day unless set",
-                request.jid,
-                dir.display()
-            )?;
-            return Ok(ExitCode::FAILURE);
+            let dir = cache.dir.join("jobs").display().to_string();
+            return Err(Nothing::Unknown(request.jid, dir));
         }
-        match print(&reply, self.json) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-            Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
-        }
+        Ok(reply)
     }
 }
 

@@ -3,12 +3,16 @@
 
 use pillarbox_proto::salt::Jid;
 
-use crate::frame::scan::{content, first_value, map};
+use crate::frame::scan::{self, content, first_value};
 
-/// A file that is no whole value.
+/// A file that is not what Salt writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no MessagePack, or ends within it")]
-pub(crate) struct NotWhole;
+pub(crate) enum Damaged {
+    #[error("is no MessagePack, or ends within it")]
+    NotWhole,
+    #[error("is no map")]
+    NoMap,
+}
 
 /// An event as it stood on the bus.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,8 +41,9 @@ pub(crate) struct LoadFile<'f> {
 
 impl<'f> LoadFile<'f> {
     /// Tells who made it.
-    pub(crate) fn read(bytes: &'f [u8]) -> Result<LoadFile<'f>, NotWhole> {
+    pub(crate) fn read(bytes: &'f [u8]) -> Result<LoadFile<'f>, Damaged> {
         let map = whole(bytes)?;
+        scan::map(map).ok_or(Damaged::NoMap)?;
         let text = |key: &str| field(map, key).and_then(content);
         let runner = text("cmd").is_none()
             && text("fun").is_some_and(|fun| fun.starts_with(b"runner."))
@@ -88,7 +93,7 @@ pub(crate) struct ReturnFiles<'f> {
 
 impl<'f> ReturnFiles<'f> {
     /// From the bytes of `return.p` and of `out.p`.
-    pub(crate) fn read(ret: &'f [u8], out: Option<&'f [u8]>) -> Result<ReturnFiles<'f>, NotWhole> {
+    pub(crate) fn read(ret: &'f [u8], out: Option<&'f [u8]>) -> Result<ReturnFiles<'f>, Damaged> {
         let value = whole(ret)?;
         let map = field(value, "return").map_or(Err(value), |_| Ok(value));
         let out = out.and_then(|out| whole(out).ok());
@@ -135,13 +140,15 @@ impl<'f> ReturnFiles<'f> {
 }
 
 /// The first value of a file, if it is all there.
-fn whole(bytes: &[u8]) -> Result<&[u8], NotWhole> {
-    first_value(bytes).map(|(value, _)| value).ok_or(NotWhole)
+fn whole(bytes: &[u8]) -> Result<&[u8], Damaged> {
+    first_value(bytes)
+        .map(|(value, _)| value)
+        .ok_or(Damaged::NotWhole)
 }
 
 /// A key's value in a map; of equal keys the last, as Python reads them.
 fn field<'f>(value: &'f [u8], wanted: &str) -> Option<&'f [u8]> {
-    let (pairs, mut rest) = map(value)?;
+    let (pairs, mut rest) = scan::map(value)?;
     let mut found = None;
     for _ in 0..pairs {
         let (key, behind) = first_value(rest)?;
@@ -264,8 +271,8 @@ mod tests {
         let whole = packed(&json!({"return": [1, 2, 3], "retcode": 0}));
         for end in 0..whole.len() {
             let cut = whole.get(..end).unwrap();
-            assert_eq!(ReturnFiles::read(cut, None).unwrap_err(), NotWhole);
-            assert_eq!(LoadFile::read(cut).unwrap_err(), NotWhole);
+            assert_eq!(ReturnFiles::read(cut, None).unwrap_err(), Damaged::NotWhole);
+            assert_eq!(LoadFile::read(cut).unwrap_err(), Damaged::NotWhole);
         }
     }
 }

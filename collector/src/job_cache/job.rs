@@ -7,7 +7,7 @@ use pillarbox_proto::lookup::Problem;
 use pillarbox_proto::salt::{Jid, MinionId};
 
 use super::dir::{Dir, FileError, Kind};
-use super::fired::NotWhole;
+use super::fired::Damaged;
 use crate::normalize::{self, ReadError};
 
 /// A minion's return, below its directory.
@@ -23,7 +23,7 @@ pub(super) enum Bad {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
-    NotWhole(#[from] NotWhole),
+    Damaged(#[from] Damaged),
     #[error("cannot be read: {0}")]
     Event(#[from] ReadError),
 }

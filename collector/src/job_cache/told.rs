@@ -10,7 +10,7 @@ use pillarbox_proto::wire::MAX_BODY;
 
 use super::LookupError;
 use super::dir::FileError;
-use super::fired::{Fired, LoadFile, Maker, NotWhole, ReturnFiles};
+use super::fired::{Damaged, Fired, LoadFile, Maker, ReturnFiles};
 use super::job::{Bad, Job, LOAD, RETURN};
 use super::room::Room;
 use crate::normalize::{self, Limits, Origin, Reading};
@@ -118,7 +118,7 @@ fn event(origin: &Origin, fired: &Fired, limits: Limits) -> Result<Event, Bad> {
         Reading::Event(event) | Reading::Noise { event, .. } | Reading::Beat { ret: event, .. } => {
             Ok(*event)
         }
-        Reading::Other(_) | Reading::Unreadable(_) => Err(NotWhole.into()),
+        Reading::Other(_) | Reading::Unreadable(_) => Err(Damaged::NoMap.into()),
     }
 }
 
@@ -185,7 +185,7 @@ impl File<'_> {
         let fired = files.ret(job.jid, &minion.0, self.load);
         let event = event(self.origin, &fired, Limits::part(share))?;
         let What::Ret(told) = event.what else {
-            return Err(NotWhole.into());
+            return Err(Damaged::NoMap.into());
         };
         let mut cached = CachedReturn {
             fun: event.fun,
@@ -199,7 +199,7 @@ impl File<'_> {
             let whole = normalize::whole(files.whole(self.load), room)?;
             cached.redacted = cached.redacted.saturating_add(whole.redacted);
             cached.trimmed.extend(whole.trimmed);
-            cached.full = whole.value;
+            cached.full = whole.value.filter(|value| !value.is_null()); // as it is read back
         }
         Ok(cached)
     }

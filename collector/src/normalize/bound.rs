@@ -41,7 +41,7 @@ impl Limits {
         Limits {
             body,
             output: MAX_TEXT,
-            first: 18,
+            first: body.max(1).ilog2().clamp(9, 18), // a longer text cannot fit anyway
         }
     }
 }
