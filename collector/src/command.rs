@@ -15,6 +15,8 @@ pub mod check;
 
 pub mod decode;
 
+pub mod lookup;
+
 /// `EX_CONFIG` of `sysexits.h`: a person must change the file; restarting is no use.
 const EX_CONFIG: u8 = 78;
 
@@ -50,6 +52,11 @@ pub enum Command {
         reason = "its help is its own: a comment here would replace it"
     )]
     Decode(decode::Decode),
+    #[expect(
+        missing_docs,
+        reason = "its help is its own: a comment here would replace it"
+    )]
+    Lookup(lookup::Lookup),
 }
 
 /// Where the configuration is.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use pillarbox_proto::topology::Topology;
 use secrecy::SecretString;
 
+mod cache;
 mod master;
 mod mistake;
 mod nats;
@@ -14,9 +15,12 @@ mod section;
 pub(crate) mod size;
 mod yaml;
 
+pub use cache::NoJobCache;
 pub use mistake::Mistakes;
 pub use nats::{Login, Nats};
 
+use crate::job_cache::JobCache;
+use crate::normalize::Origin;
 use master::Master;
 use section::Section;
 use yaml::{Place, Placed};
@@ -26,6 +30,8 @@ pub const DEFAULT_FILE: &str = "/etc/pillarbox/collector.yaml";
 const MASTER_FILE: &str = "/etc/salt/master";
 /// Salt's `sock_dir` unless the master's file says otherwise (SALT.md §2).
 pub(crate) const SOCK_DIR: &str = "/var/run/salt/master";
+/// Salt's `cachedir` unless the master's file says otherwise (SALT.md §5).
+pub(crate) const CACHEDIR: &str = "/var/cache/salt/master";
 /// Salt's `max_event_size` unless the master's file says otherwise (SALT.md §4).
 const MAX_EVENT_SIZE: usize = 1 << 20;
 /// Salt's `tcp_master_pub_port` (SALT.md §2).
@@ -44,6 +50,8 @@ pub struct Config {
     pub cluster: String,
     /// Its event bus.
     pub bus: Bus,
+    /// Where it keeps its jobs, or why there is nothing to look up.
+    pub job_cache: Result<JobCache, NoJobCache>,
     /// Where events go.
     pub nats: Nats,
     /// Bytes that may wait, frames and events together.
@@ -121,9 +129,18 @@ impl Config {
             cluster: cluster.map_or_else(|| master.clone(), |name| name.value),
             master,
             bus: salt.bus(queue),
+            job_cache: salt.job_cache,
             nats: nats?,
             queue,
         })
+    }
+
+    /// Whose events these are.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            cluster: self.cluster.clone(),
+            master: self.master.clone(),
+        }
     }
 
     /// How everything on NATS is named.
@@ -153,6 +170,7 @@ fn queue(top: &Section<'_>, mistakes: &mut Mistakes) -> usize {
 /// The `salt` section over the master's own file over Salt's defaults.
 struct Salt {
     master: Master,
+    job_cache: Result<JobCache, NoJobCache>,
 }
 
 impl Salt {
@@ -168,6 +186,8 @@ impl Salt {
             "user",
             "ipc_mode",
             "tcp_master_pub_port",
+            "cachedir",
+            "hash_type",
         ];
         let node = top.get("salt").unwrap_or(&nothing);
         let salt = Section::new("salt", node, &known, mistakes);
@@ -182,7 +202,8 @@ impl Salt {
             master.user = Some(user.value);
         }
         Salt::ipc(&salt, &mut master, mistakes);
-        Salt { master }
+        let job_cache = cache::read(&salt, &master, mistakes);
+        Salt { master, job_cache }
     }
 
     /// The master's own file. It may be missing where this file says all that is needed of it.

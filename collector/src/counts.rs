@@ -91,6 +91,10 @@ pub struct Counts {
     pub batches_refused: Count,
     /// Dead letters that JetStream acknowledged.
     pub dead: Count,
+    /// Look-ups by what became of them: `answered`, `unknown`, `refused`.
+    pub lookups: Named,
+    /// What look-ups found in the job cache and could not read.
+    pub lookup_problems: Count,
 }
 
 impl Counts {
@@ -108,7 +112,7 @@ impl Counts {
     }
 
     /// What the minute's line is about; it is not said again while nothing of this moves.
-    pub fn moved(&self) -> [u64; 6] {
+    pub fn moved(&self) -> [u64; 7] {
         [
             self.heard.get(),
             self.published.get(),
@@ -116,6 +120,7 @@ impl Counts {
             self.retries.get(),
             self.gaps.get(),
             self.frame_errors.get(),
+            self.lookups.total(),
         ]
     }
 
@@ -141,6 +146,8 @@ impl Counts {
             duplicates = self.duplicates.get(),
             retries = self.retries.get(),
             batches = self.batches.get(),
+            lookups = %self.lookups,
+            lookup_problems = self.lookup_problems.get(),
             batches_refused = self.batches_refused.get(),
             "heard {heard} bus events since the start, {events} of them job events; {published} are published"
         );

@@ -1,11 +1,9 @@
 //! Bytes of the event bus cut into frames: both framings, told apart per frame by the first byte (SALT.md §2).
 //! It reads no socket and looks into no event: after an error the connection is good for nothing more.
 
-mod scan;
+pub(crate) mod scan;
 
 use bytes::{Bytes, BytesMut};
-use rmp::Marker;
-
 use scan::{Reserved, Scan, Step, as_u64};
 
 /// A bare frame is a map of two, `{"head": {}, "body": …}`; anything else is the first byte of a length.
@@ -174,46 +172,16 @@ impl Frames {
 
 /// The `body` of `{"head": …, "body": …}`, as bytes or (msgpack before 1.0) as text.
 fn body(frame: &Bytes) -> Option<Bytes> {
-    let Marker::FixMap(pairs) = Marker::from_u8(*frame.first()?) else {
-        return None;
-    };
-    let mut at = 1;
+    let (pairs, mut rest) = scan::map(frame)?;
     for _ in 0..pairs {
-        let key = next_value(frame, &mut at)?;
-        let value = next_value(frame, &mut at)?;
-        if content(&key).is_some_and(|name| name == "body") {
-            return content(&value);
+        let (key, behind) = scan::first_value(rest)?;
+        let (value, behind) = scan::first_value(behind)?;
+        if scan::content(key) == Some(b"body") {
+            return Some(frame.slice_ref(scan::content(value)?));
         }
+        rest = behind;
     }
     None
-}
-
-fn next_value(frame: &Bytes, at: &mut usize) -> Option<Bytes> {
-    match Scan::new().run(frame.get(*at..)?) {
-        Ok(Step::Done(length)) => {
-            let value = frame.slice(*at..*at + length);
-            *at += length;
-            Some(value)
-        }
-        _ => None,
-    }
-}
-
-/// What a text or some bytes hold.
-fn content(value: &Bytes) -> Option<Bytes> {
-    let marker = Marker::from_u8(*value.first()?);
-    let head = if matches!(marker, Marker::FixStr(_)) {
-        1
-    } else if matches!(marker, Marker::Str8 | Marker::Bin8) {
-        2
-    } else if matches!(marker, Marker::Str16 | Marker::Bin16) {
-        3
-    } else if matches!(marker, Marker::Str32 | Marker::Bin32) {
-        5
-    } else {
-        return None;
-    };
-    Some(value.slice(head..))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! - [`outgoing`] (core): an event, or a dead letter, as a message.
 //! - [`publish`] (shell): messages to JetStream, until each is acknowledged.
 //! - [`mark`] (shell): how far the bus was heard, for the next collector.
+//! - [`job_cache`] (shell): what the master keeps of a job; [`lookup`] (shell): whoever asks for it.
 //! - [`counts`]: what was done.
 
 use std::sync::Arc;
@@ -57,6 +58,10 @@ pub mod outgoing;
 pub mod publish;
 
 pub mod mark;
+
+pub mod job_cache;
+
+pub mod lookup;
 
 pub mod counts;
 
@@ -101,6 +106,8 @@ pub async fn run(
     let ears = Ears::default();
     let marks = Marks::new(&config, &client).keep(ears.clone(), budget.clone(), shutdown.clone());
     let marks = tokio::spawn(marks);
+    let desk = lookup::Desk::new(&config, client, Arc::clone(&counts));
+    let lookups = tokio::spawn(lookup::serve(desk, shutdown.clone()));
 
     bus::listen(
         &config.bus,
@@ -113,6 +120,7 @@ pub async fn run(
 
     let ended = drain(stages, grace, &budget).await;
     last_mark(marks, &ears, &budget).await;
+    let _ = lookups.await; // it ends by itself, soon after the shutdown
     minutes.abort();
     counts.log(budget.used());
     Ok(ended)

@@ -14,6 +14,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Run(options) => start(&options, &arguments.log),
         Command::Check(file) => Ok(check::check(&file, std::io::stdout())?),
         Command::Decode(decode) => Ok(decode.run()?),
+        Command::Lookup(lookup) => Ok(lookup.run()?),
     }
 }
 

@@ -10,6 +10,7 @@ mod returned;
 mod said;
 mod state;
 pub(crate) mod value;
+mod whole;
 mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,8 @@ use pillarbox_proto::salt::Fun;
 use pillarbox_proto::subject::sha256_hex;
 
 pub use bound::parts;
+pub(crate) use bound::{Limits, size};
+pub(crate) use whole::{ids, whole};
 
 use crate::tag::{OtherTag, Tag};
 use heard::Heard;
@@ -116,7 +119,7 @@ pub struct Unreadable {
 
 /// Why a job event cannot be read.
 #[derive(Debug, thiserror::Error)]
-enum ReadError {
+pub(crate) enum ReadError {
     #[error("no empty line after the tag")]
     NoPayload,
     #[error(transparent)]
@@ -138,16 +141,30 @@ pub fn normalize(origin: &Origin, body: &[u8], received: Option<&str>) -> Readin
     let (tag, payload) = (body.get(..at), body.get(at + 2..));
     let (tag, payload) = (tag.unwrap_or_default(), payload.unwrap_or_default());
     let text = String::from_utf8_lossy(tag);
-    let parsed = Tag::parse(&text);
-    if let Tag::Other(other) = parsed {
-        return Reading::Other(other);
-    }
-    // A minion can put anything into its return: should one find a defect, it costs that event and not the collector.
-    let read = AssertUnwindSafe(|| Heard::read(origin, &text, parsed, payload, received));
-    match catch_unwind(read).unwrap_or(Err(ReadError::Defect)) {
+    match read(origin, &text, payload, received, Limits::EVENT) {
         Ok(reading) => reading,
         Err(error) => Reading::Unreadable(unreadable(tag, body, &error)),
     }
+}
+
+/// Reads a payload as what its tag announces. Whatever it holds, and however it came to us, there is no other way in.
+pub(crate) fn read(
+    origin: &Origin,
+    tag: &str,
+    payload: &[u8],
+    received: Option<&str>,
+    limits: Limits,
+) -> Result<Reading, ReadError> {
+    let parsed = Tag::parse(tag);
+    if let Tag::Other(other) = parsed {
+        return Ok(Reading::Other(other));
+    }
+    guarded(|| Heard::read(origin, tag, parsed, payload, received, limits))
+}
+
+/// A minion can put anything into its return: should one find a defect, it costs that event and not the collector.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(ReadError::Defect))
 }
 
 fn unreadable(tag: &[u8], body: &[u8], error: &ReadError) -> Unreadable {

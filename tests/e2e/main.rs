@@ -16,6 +16,7 @@ mod delivery;
 mod hostile_bus;
 mod killed_collector;
 mod late;
+mod lookup;
 mod lost_check;
 mod lost_open_jobs;
 mod one_message;

@@ -98,6 +98,12 @@ impl Bus {
         &self.dir
     }
 
+    /// Where a master would keep its jobs. It is not there unless a scenario lays one out.
+    #[must_use]
+    pub fn cachedir(&self) -> PathBuf {
+        self.dir.join("cache")
+    }
+
     /// How many connections there have been since the start.
     #[must_use]
     pub fn connections(&self) -> usize {

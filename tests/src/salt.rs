@@ -173,6 +173,12 @@ impl Salt {
         self.scratch.path().join("run")
     }
 
+    /// Where the master keeps its jobs.
+    #[must_use]
+    pub fn cachedir(&self) -> PathBuf {
+        self.scratch.path().join("cache")
+    }
+
     /// Where `salt` and the other programs are.
     #[must_use]
     pub fn programs(&self) -> &Path {

@@ -35,17 +35,25 @@ const RECEIVERS: &str = r#"
 pub trait Master {
     /// The directory of `master_event_pub.ipc`.
     fn sock_dir(&self) -> PathBuf;
+    /// Its `cachedir`.
+    fn cachedir(&self) -> PathBuf;
 }
 
 impl Master for Bus {
     fn sock_dir(&self) -> PathBuf {
         Self::sock_dir(self).to_path_buf()
     }
+    fn cachedir(&self) -> PathBuf {
+        Self::cachedir(self)
+    }
 }
 
 impl Master for Salt {
     fn sock_dir(&self) -> PathBuf {
         Self::sock_dir(self)
+    }
+    fn cachedir(&self) -> PathBuf {
+        Self::cachedir(self)
     }
 }
 
@@ -158,9 +166,10 @@ impl Scenario {
         };
         let notifiers = (1..=self.notifiers).map(notifier).collect();
         let sock_dir = master.sock_dir();
-        let (sock_dir, more) = (sock_dir.display(), &self.collector);
+        let cachedir = master.cachedir();
+        let (sock_dir, cachedir, more) = (sock_dir.display(), cachedir.display(), &self.collector);
         let config = format!(
-            "master: salt1.example.com\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\" }}\nnats: {{ url: \"{url}\" }}\n{more}"
+            "master: salt1.example.com\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\", cachedir: \"{cachedir}\" }}\nnats: {{ url: \"{url}\" }}\n{more}"
         );
         let config = scratch.file("collector.yml", &config)?;
         let log = scratch.path().join("collector.log");

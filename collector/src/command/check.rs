@@ -1,7 +1,7 @@
 //! `check`: whether the configuration can be used.
 //! It connects to nothing, and does not look whether the socket is there.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use super::File;
@@ -15,6 +15,9 @@ pub fn check(file: &File, mut out: impl io::Write) -> io::Result<ExitCode> {
     match file.read() {
         Ok(config) => {
             writeln!(out, "{}", verdict(&config))?;
+            if let Err(why) = &config.job_cache {
+                writeln!(io::stderr(), "warning: no job can be looked up: {why}")?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(mistakes) => super::refuse(&mistakes),

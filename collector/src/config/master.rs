@@ -1,4 +1,4 @@
-//! What the collector takes from the Salt master's own configuration: who it is and where its event bus is.
+//! What the collector takes from the Salt master's own configuration: who it is and where its event bus and its job cache are.
 //! It does not validate Salt's file: what Salt accepts is fine here, and unknown keys are not looked at.
 
 use std::path::{Path, PathBuf};
@@ -14,6 +14,12 @@ pub(crate) struct Master {
     pub(crate) max_event_size: Option<usize>,
     pub(crate) ipc_mode: Option<String>,
     pub(crate) tcp_master_pub_port: Option<u16>,
+    pub(crate) cachedir: Option<PathBuf>,
+    pub(crate) hash_type: Option<String>,
+    /// `job_cache`; absent is Salt's default, `True`.
+    pub(crate) keeps_returns: Option<bool>,
+    pub(crate) ext_job_cache: Option<String>,
+    pub(crate) master_job_cache: Option<String>,
 }
 
 /// Why the master's file says nothing.
@@ -89,21 +95,30 @@ impl Settings {
     fn master(&self) -> Master {
         let root_dir = PathBuf::from(self.text("root_dir").unwrap_or_else(|| "/".to_owned()));
         let number = |key: &str| self.text(key)?.parse::<usize>().ok();
+        let dir = |key: &str, default: &str| match self.text(key) {
+            Some(dir) => Some(below(&root_dir, Path::new(&dir))),
+            None if self.text("root_dir").is_some() => Some(below(&root_dir, Path::new(default))),
+            None => None,
+        };
         Master {
             id: self.text("id"),
-            sock_dir: match self.text("sock_dir") {
-                Some(dir) => Some(below(&root_dir, Path::new(&dir))),
-                None if self.text("root_dir").is_some() => {
-                    Some(below(&root_dir, Path::new(super::SOCK_DIR)))
-                }
-                None => None,
-            },
+            sock_dir: dir("sock_dir", super::SOCK_DIR),
             user: self.text("user"),
             max_event_size: number("max_event_size"),
             ipc_mode: self.text("ipc_mode"),
             tcp_master_pub_port: number("tcp_master_pub_port").and_then(|n| u16::try_from(n).ok()),
+            cachedir: dir("cachedir", super::CACHEDIR),
+            hash_type: self.text("hash_type"),
+            keeps_returns: self.text("job_cache").map(|text| !is_false(&text)),
+            ext_job_cache: self.text("ext_job_cache"),
+            master_job_cache: self.text("master_job_cache"),
         }
     }
+}
+
+/// What YAML 1.1, which Salt reads, takes for false.
+fn is_false(text: &str) -> bool {
+    ["false", "no", "off", "0"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// Salt puts `root_dir` before every path that does not begin with it (`salt/config/__init__.py prepend_root_dir`).

@@ -104,6 +104,48 @@ impl Extent {
     }
 }
 
+/// The value with which some bytes begin, and what follows it; none if they end within it, or it is no MessagePack.
+pub(crate) fn first_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    match Scan::new().run(bytes) {
+        Ok(Step::Done(length)) => bytes.split_at_checked(length),
+        Ok(Step::Wants(_)) | Err(Reserved) => None,
+    }
+}
+
+/// What a text or some bytes hold, given the whole value.
+pub(crate) fn content(value: &[u8]) -> Option<&[u8]> {
+    let marker = Marker::from_u8(*value.first()?);
+    let head = if matches!(marker, Marker::FixStr(_)) {
+        1
+    } else if matches!(marker, Marker::Str8 | Marker::Bin8) {
+        2
+    } else if matches!(marker, Marker::Str16 | Marker::Bin16) {
+        3
+    } else if matches!(marker, Marker::Str32 | Marker::Bin32) {
+        5
+    } else {
+        return None;
+    };
+    value.get(head..)
+}
+
+/// How many pairs a map has, and where the first begins.
+pub(crate) fn map(value: &[u8]) -> Option<(u64, &[u8])> {
+    match Extent::of(value).ok()? {
+        Extent::Known(head, 0, children) if is_map(*value.first()?) => {
+            Some((children / 2, value.get(usize::try_from(head).ok()?..)?))
+        }
+        Extent::Known(..) | Extent::Cut(_) => None,
+    }
+}
+
+fn is_map(first: u8) -> bool {
+    matches!(
+        Marker::from_u8(first),
+        Marker::FixMap(_) | Marker::Map16 | Marker::Map32
+    )
+}
+
 pub(super) fn as_u64(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }

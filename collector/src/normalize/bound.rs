@@ -1,39 +1,54 @@
 //! An event cut to its size: what is longest first, each cut named in `trimmed`, the rest left to the look-up.
 //! It redacts nothing: a secret cut in two would not be recognised, so that comes before.
 
+mod places;
+
 use pillarbox_proto::event::{Event, JobReturn, What};
 use pillarbox_proto::highstate::StateReturn;
 use pillarbox_proto::salt::Target;
 use pillarbox_proto::wire::MAX_EVENT_BODY;
 
 use super::value::VALUE_TRIMMED;
+use places::{Class, places};
 
 /// Minions in one part of a `new`.
 const PART: usize = 10_000;
 
 /// No text is longer than this before an event's own size is looked at; the redactor sees no more of it either.
 pub(crate) const MAX_TEXT: usize = 256 * 1024;
-/// No output or error is longer: its last part is what tells.
-const MAX_OUTPUT: usize = 32 * 1024;
+
+/// How large what is told of a job may become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// As JSON, without its minions.
+    body: usize,
+    /// One output or error: its last part is what tells.
+    output: usize,
+    /// Texts are first cut to two to this power, where the whole is too large.
+    first: u32,
+}
+
+impl Limits {
+    /// One message of `EVENTS`.
+    pub(crate) const EVENT: Limits = Limits {
+        body: MAX_EVENT_BODY,
+        output: 32 * 1024,
+        first: 16,
+    };
+
+    /// A part of an answer, of so many bytes.
+    pub(crate) fn part(body: usize) -> Limits {
+        Limits {
+            body,
+            output: MAX_TEXT,
+            first: body.max(1).ilog2().clamp(9, 18), // a longer text cannot fit anyway
+        }
+    }
+}
 
 /// Pointers that are named, and the longest of them.
 const MAX_POINTERS: usize = 200;
 const MAX_POINTER: usize = 200;
-
-/// What is cut first among texts of one length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Detail,
-    Output,
-    Words,
-}
-
-/// One text that may be cut, and where it is.
-struct Place<'e> {
-    class: Class,
-    pointer: String,
-    text: &'e mut String,
-}
 
 /// Splits a `new` whose minions do not fit into one message; every other event is its own only part.
 pub fn parts(event: Event) -> Vec<Event> {
@@ -94,27 +109,27 @@ fn floor(text: &str, max: usize) -> usize {
 }
 
 /// Cuts outputs to their own limit, names what Salt cut, then cuts the event to its size.
-pub(crate) fn bound(event: &mut Event) {
+pub(crate) fn bound(event: &mut Event, limits: Limits) {
     name_what_salt_cut(event);
-    cut(event, Class::Output, MAX_OUTPUT);
+    cut(event, Class::Output, limits.output);
     let classes = [Class::Detail, Class::Output, Class::Words];
-    for limit in (9..=16).rev().map(|bits| 1 << bits) {
+    for limit in (9..=limits.first).rev().map(|bits| 1 << bits) {
         for class in classes {
-            if fits(event) {
+            if fits(event, limits.body) {
                 return;
             }
             cut(event, class, limit);
         }
     }
     for limit in [500, 200, 100, 50, 20, 10, 5] {
-        if fits(event) {
+        if fits(event, limits.body) {
             return;
         }
         shorten(event, limit);
     }
 }
 
-fn fits(event: &mut Event) -> bool {
+fn fits(event: &mut Event, body: usize) -> bool {
     // Minions do not count: a `new` that has too many goes in parts.
     let lists = match &mut event.what {
         What::New(new) => (
@@ -124,19 +139,25 @@ fn fits(event: &mut Event) -> bool {
         What::End(end) => (Vec::new(), std::mem::take(&mut end.missing)),
         What::Ret(_) | What::Beat(_) => Default::default(),
     };
-    let mut size = Size(0);
-    let written = serde_json::to_writer(&mut size, &event).is_ok();
+    let size = size(&event);
     match &mut event.what {
         What::New(new) => (new.minions, new.missing) = lists,
         What::End(end) => end.missing = lists.1,
         What::Ret(_) | What::Beat(_) => {}
     }
-    written && size.0 + trimmed_reserve() <= MAX_EVENT_BODY
+    size.saturating_add(trimmed_reserve()) <= body
 }
 
 /// Room for what is still to be added: the pointers of the cuts themselves.
 fn trimmed_reserve() -> usize {
     1024
+}
+
+/// Bytes of a value as JSON; of what JSON cannot say, as many as there can be.
+pub(crate) fn size(value: &impl serde::Serialize) -> usize {
+    let mut size = Size(0);
+    let written = serde_json::to_writer(&mut size, value);
+    written.map_or(usize::MAX, |()| size.0)
 }
 
 /// A writer that only counts.
@@ -171,13 +192,23 @@ fn cut(event: &mut Event, class: Class, limit: usize) {
 }
 
 /// Adds what was cut.
-pub(crate) fn trimmed(event: &mut Event, pointers: impl IntoIterator<Item = String>) {
+fn trimmed(event: &mut Event, pointers: impl IntoIterator<Item = String>) {
     for pointer in pointers {
-        let fits = event.trimmed.len() < MAX_POINTERS && pointer.len() <= MAX_POINTER;
-        if fits && !event.trimmed.contains(&pointer) {
-            event.trimmed.push(pointer);
-        }
+        name(&mut event.trimmed, pointer);
     }
+}
+
+/// Names what was cut, as long as there are not too many.
+pub(crate) fn name(trimmed: &mut Vec<String>, pointer: String) {
+    let fits = trimmed.len() < MAX_POINTERS && pointer.len() <= MAX_POINTER;
+    if fits && !trimmed.contains(&pointer) {
+        trimmed.push(pointer);
+    }
+}
+
+/// A key as a step of a pointer (RFC 6901).
+pub(crate) fn step(key: &str) -> String {
+    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Other changes than a diff are kept whole or by their keys' names.
@@ -253,102 +284,6 @@ fn findings(what: &mut What) -> Vec<(&'static str, &mut Vec<StateReturn>)> {
     }
 }
 
-/// Every text of an event that may be cut.
-fn places(what: &mut What) -> Vec<Place<'_>> {
-    let mut places = Vec::new();
-    let mut add = |class, pointer: String, text| {
-        places.push(Place {
-            class,
-            pointer,
-            text,
-        })
-    };
-    match what {
-        What::New(new) => {
-            add(Class::Words, "/command".to_owned(), &mut new.command);
-            add(Class::Words, "/user".to_owned(), &mut new.user);
-            for (n, word) in new.args.iter_mut().enumerate() {
-                add(Class::Words, format!("/args/{n}"), word);
-            }
-            match &mut new.target {
-                Some(Target::Expression(text)) => add(Class::Words, "/target".to_owned(), text),
-                Some(Target::Minions(minions)) => {
-                    for (n, minion) in minions.iter_mut().enumerate() {
-                        add(Class::Words, format!("/target/{n}"), minion);
-                    }
-                }
-                None => {}
-            }
-            if let Some(kind) = &mut new.target_type {
-                add(Class::Words, "/target_type".to_owned(), kind);
-            }
-        }
-        What::Ret(ret) => places_of_return(ret, &mut add),
-        What::End(end) => {
-            if let Some(halted) = &mut end.halted {
-                add(Class::Words, "/halted".to_owned(), halted);
-            }
-        }
-        What::Beat(_) => {}
-    }
-    places
-}
-
-fn places_of_return<'e>(
-    ret: &'e mut JobReturn,
-    add: &mut impl FnMut(Class, String, &'e mut String),
-) {
-    for (n, error) in ret.errors.iter_mut().enumerate() {
-        add(Class::Output, format!("/errors/{n}"), error);
-    }
-    for (n, word) in ret.args.iter_mut().enumerate() {
-        add(Class::Words, format!("/args/{n}"), word);
-    }
-    for (name, text) in [("user", &mut ret.user), ("schedule", &mut ret.schedule)] {
-        if let Some(text) = text {
-            add(Class::Words, format!("/{name}"), text);
-        }
-    }
-    let JobReturn {
-        failures, changes, ..
-    } = ret;
-    for (list, states) in [("failures", failures), ("changes", changes)] {
-        for (n, state) in states.iter_mut().enumerate() {
-            places_of_state(&format!("/{list}/{n}"), state, add);
-        }
-    }
-}
-
-fn places_of_state<'e>(
-    at: &str,
-    state: &'e mut StateReturn,
-    add: &mut impl FnMut(Class, String, &'e mut String),
-) {
-    let optional = [
-        (Class::Detail, "diff", &mut state.diff),
-        (Class::Output, "stdout", &mut state.stdout),
-        (Class::Output, "stderr", &mut state.stderr),
-        (Class::Words, "sls", &mut state.sls),
-    ];
-    for (class, name, text) in optional {
-        if let Some(text) = text {
-            add(class, format!("{at}/{name}"), text);
-        }
-    }
-    let always = [
-        ("comment", &mut state.comment),
-        ("name", &mut state.name),
-        ("id", &mut state.id),
-        ("function", &mut state.function),
-    ];
-    for (name, text) in always {
-        add(Class::Words, format!("{at}/{name}"), text);
-    }
-    for (n, warning) in state.warnings.iter_mut().enumerate() {
-        add(Class::Words, format!("{at}/warnings/{n}"), warning);
-    }
-}
-
 /// Salt puts `VALUE_TRIMMED` where a value was too large (SALT.md §4).
 fn name_what_salt_cut(event: &mut Event) {
     let mut pointers: Vec<String> = places(&mut event.what)
@@ -376,8 +311,7 @@ fn search(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
         }
         serde_json::Value::Object(pairs) => {
             for (key, value) in pairs {
-                let key = key.replace('~', "~0").replace('/', "~1"); // RFC 6901
-                search(value, format!("{at}/{key}"), found);
+                search(value, format!("{at}{}", step(key)), found);
             }
         }
         serde_json::Value::String(_)

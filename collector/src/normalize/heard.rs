@@ -5,6 +5,7 @@ use pillarbox_proto::event::{Event, JobBeat, JobEnd, JobNew, JobReturn, What};
 use pillarbox_proto::salt::{Fun, Jid, MinionId, Target, command_line, runner_command_line};
 use pillarbox_proto::subject::id;
 
+use super::bound::Limits;
 use super::fields::{self, fun_of, ids_of, jid_of, minion_of, name_of, stamp_of};
 use super::judged::Told;
 use super::payload::{self, Budgets, Payload};
@@ -26,6 +27,7 @@ pub(super) struct Heard<'h> {
     stamp: String,
     pub(super) redactor: Redactor,
     trimmed: Vec<&'static str>,
+    limits: Limits,
 }
 
 impl<'h> Heard<'h> {
@@ -35,6 +37,7 @@ impl<'h> Heard<'h> {
         tag: Tag<'_>,
         bytes: &[u8],
         received: Option<&'h str>,
+        limits: Limits,
     ) -> Result<Reading, ReadError> {
         let runner = matches!(tag, Tag::RunNew { .. } | Tag::RunRet { .. });
         let budgets = Budgets::default();
@@ -51,6 +54,7 @@ impl<'h> Heard<'h> {
             jid,
             redactor: Redactor::new(),
             trimmed: what_was_left_out(&budgets, &payload),
+            limits,
         };
         match tag {
             Tag::JobNew { .. } | Tag::RunNew { .. } => heard.published(payload, false),
@@ -288,7 +292,7 @@ impl<'h> Heard<'h> {
             trimmed: self.trimmed.into_iter().map(str::to_owned).collect(),
             what,
         };
-        bound::bound(&mut event);
+        bound::bound(&mut event, self.limits);
         event
     }
 }

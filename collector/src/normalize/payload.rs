@@ -85,13 +85,16 @@ pub(crate) fn read<'de>(
     runner: bool,
     budgets: &Budgets,
 ) -> Result<Payload<'de>, PayloadError> {
+    value(bytes, PayloadReader { runner, budgets })?.ok_or(PayloadError::NoMap)
+}
+
+/// Reads the value with which the bytes begin.
+pub(crate) fn value<'de, R: Read<'de>>(bytes: &'de [u8], what: R) -> Result<R::Out, PayloadError> {
     use rmp_serde::decode::Error;
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     reader.set_max_depth(MAX_DEPTH);
-    let seed = Reader(PayloadReader { runner, budgets });
-    match seed.deserialize(&mut reader) {
-        Ok(Some(payload)) => Ok(payload),
-        Ok(None) => Err(PayloadError::NoMap),
+    match Reader(what).deserialize(&mut reader) {
+        Ok(value) => Ok(value),
         Err(Error::DepthLimitExceeded) => Err(PayloadError::TooDeep),
         Err(Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_)) => Err(PayloadError::Cut),
         Err(

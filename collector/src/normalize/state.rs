@@ -247,7 +247,7 @@ fn sort_changes(changes: Value<'_>, state: &mut StateReturn) {
 }
 
 /// As JSON; numbers that JSON does not have become texts, and what is nested too deeply for a reader is left out.
-fn json(value: Value<'_>) -> serde_json::Value {
+pub(super) fn json(value: Value<'_>) -> serde_json::Value {
     json_within(value, MAX_DEPTH)
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_nats::{Client, ConnectOptions, Event};
+use pillarbox_proto::lookup;
 use pillarbox_proto::subject::{Token, cluster_filter, collector_dead};
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ pub enum ConnectError {
 
 /// A client that connects in the background, now and whenever the connection is lost.
 pub(crate) async fn connect(config: &Config) -> Result<Client, ConnectError> {
-    let complaints = Arc::new(Complaints::new(&config.cluster));
+    let complaints = Arc::new(Complaints::new(&config.cluster, &config.master));
     let options = match &config.nats.login {
         Login::None => ConnectOptions::new(),
         Login::Credentials(text) => ConnectOptions::with_credentials(text.expose_secret())
@@ -56,12 +57,15 @@ struct Complaints {
 }
 
 impl Complaints {
-    fn new(cluster: &str) -> Complaints {
+    fn new(cluster: &str, master: &str) -> Complaints {
         let cluster = Token::new(cluster);
         let events = cluster_filter(&cluster);
         let letters = collector_dead(&cluster, "any").replace(".any", ".*");
+        let lookups = lookup::subject(&cluster, &Token::new(master));
         Complaints {
-            needs: format!("its user must be allowed to publish {events} and {letters}"),
+            needs: format!(
+                "its user must be allowed to publish {events} and {letters}, and to answer {lookups}"
+            ),
             said: Mutex::default(),
         }
     }
