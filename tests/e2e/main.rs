@@ -12,6 +12,7 @@ mod scenes;
 mod all_of_it;
 mod chaos;
 mod delivery;
+mod demo;
 mod hostile_bus;
 mod killed_collector;
 mod late;
