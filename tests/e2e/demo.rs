@@ -8,7 +8,7 @@ use std::time::Duration;
 use pillarbox_e2e::mail::MailSink;
 use pillarbox_e2e::process::Process;
 use pillarbox_e2e::scratch::Scratch;
-use pillarbox_e2e::slack::{Slack, reader};
+use pillarbox_e2e::slack::{Fault, Slack, reader};
 use pillarbox_e2e::{programs, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -201,14 +201,12 @@ async fn somebodys_recording_is_told_to_its_end() {
     assert!(!said.contains("see it in a browser"), "{said}");
 
     let scratch = Scratch::new().unwrap();
-    let file = scratch.path().join("bus.bin");
-    std::fs::write(&file, frames_of("3008.5", FAILED).concat()).unwrap();
-    let file = file.display().to_string();
+    let file = recording(&scratch);
     let demo = Demo::start(&["--replay", &file, "--exit"], &[]).await;
     let (code, said) = demo.ended().await;
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("everything is told: 2 messages in Slack, 1 mails"),
+        said.contains("everything is told: 2 in Slack, 1 by mail"),
         "{said}"
     );
 }
@@ -245,6 +243,33 @@ async fn the_real_thing_gets_it_too_and_its_secrets_are_not_said() {
             ("demo@example.com", vec!["me+salt@example.com".to_owned()])
         );
     }
+}
+
+/// One job's frames in a file.
+fn recording(scratch: &Scratch) -> String {
+    let file = scratch.path().join("bus.bin");
+    std::fs::write(&file, frames_of("3008.5", FAILED).concat()).unwrap();
+    file.display().to_string()
+}
+
+#[tokio::test]
+async fn what_the_real_thing_refuses_is_no_good_end() {
+    let scratch = Scratch::new().unwrap();
+    let slack = Slack::start().await.unwrap();
+    // The start and the digest, each as it is and smaller.
+    slack.fail_with(vec![Fault::Answer(400, "invalid_payload".to_owned()); 4]);
+    let webhook = slack.webhook_url();
+    let environment = [("SLACK_WEBHOOK_URL", webhook.as_str())];
+    let file = recording(&scratch);
+    let demo = Demo::start(&["--replay", &file, "--exit"], &environment).await;
+    let (code, said) = demo.ended().await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("could not be delivered, and was given up: 2 of the messages"),
+        "{said}"
+    );
+    assert!(said.contains("invalid_payload"), "{said}");
+    assert!(!said.contains(&webhook), "{said}");
 }
 
 #[tokio::test]

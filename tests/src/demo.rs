@@ -137,10 +137,8 @@ impl Scene<'_> {
         };
         live::play(&mut run, &mut stack, recording.as_ref()).await?;
         drop(recording);
-        if self.outside.is_wanted() {
-            run.at_rest(&mut stack).await?;
-        }
-        let verdict = self.end(&mut run, &mut stack, SILENCE).await;
+        let told = run.at_rest(&mut stack).await?;
+        let verdict = self.end(&mut run, &mut stack, told, SILENCE).await;
         if self.options.exit {
             return verdict;
         }
@@ -160,8 +158,8 @@ impl Scene<'_> {
         let scenario = self.scenario(replay.finish_after(), &secrets)?;
         let mut stack = replay::start(&mut run, scenario).await?;
         let events = Events::start(&stack.nats, Arc::clone(&self.board)).await?;
-        replay::play(&mut run, &mut stack, replay, &capture).await?;
-        let verdict = self.end(&mut run, &mut stack, SHORT_SILENCE).await;
+        let told = replay::play(&mut run, &mut stack, replay, &capture).await?;
+        let verdict = self.end(&mut run, &mut stack, told, SHORT_SILENCE).await;
         if self.options.exit {
             return verdict;
         }
@@ -181,15 +179,15 @@ impl Scene<'_> {
         &self,
         run: &mut Run,
         stack: &mut Stack<M>,
+        told: bool,
         silence: Duration,
     ) -> anyhow::Result<()> {
         run.stage.now("listening for anything more");
-        let (quiet, took) = times::taken(run.quiet(stack, silence)).await?;
-        let () = quiet;
+        let ((), took) = times::taken(run.quiet(stack, silence)).await?;
         run.times.add("silence", took);
         show::complaints(&stack.complaints());
         run.times.print();
-        let verdict = run.verdict(stack).await;
+        let verdict = run.verdict(stack, told).await;
         if let Some(file) = &self.options.screenshot {
             screenshot::take(&self.page.url(), file).await?;
         }

@@ -13,7 +13,7 @@ use super::board::{Board, List};
 use super::drawn::drawn;
 use super::show;
 use crate::mail::Mail;
-use crate::slack::reader;
+use crate::slack::{Slack, reader};
 use crate::stack::Stack;
 
 /// The channel of a message that names none: an incoming webhook has one, and does not say it.
@@ -27,10 +27,19 @@ pub(super) struct Inbox {
     mails: usize,
 }
 
+/// A message as it stands now.
+#[derive(Debug)]
+struct Post {
+    id: String,
+    /// The message that it replies to.
+    thread: Option<String>,
+    message: Value,
+}
+
 /// A Slack message as it was last shown.
 #[derive(Debug)]
 struct Seen {
-    /// Milliseconds.
+    /// When it came, in milliseconds.
     at: i64,
     message: Value,
 }
@@ -47,8 +56,8 @@ impl Inbox {
 
     /// Shows what has come or changed since the last call.
     pub(super) fn show_new<M>(&mut self, stack: &Stack<M>) -> anyhow::Result<()> {
-        for (number, message) in stack.slack.posted().into_iter().enumerate() {
-            self.message(number, message);
+        for post in posts(&stack.slack) {
+            self.post(post);
         }
         let mails = stack.mail.mails()?;
         for (number, mail) in mails.iter().enumerate().skip(self.mails) {
@@ -60,19 +69,20 @@ impl Inbox {
         Ok(())
     }
 
-    /// A message with a `ts` is known by it, and may change; any other by its number.
-    fn message(&mut self, number: usize, message: Value) {
-        let field = |key: &str| message.get(key).and_then(Value::as_str);
-        let id = field("ts").map_or_else(|| format!("#{number}"), str::to_owned);
+    fn post(&mut self, post: Post) {
+        let Post {
+            id,
+            thread,
+            message,
+        } = post;
         let before = self.slack.get(&id);
         if before.is_some_and(|seen| seen.message == message) {
             return;
         }
-        let stamped = field("ts").and_then(milliseconds);
-        let at = stamped.or(before.map(|seen| seen.at)).unwrap_or_else(now);
-        let thread = field("thread_ts").filter(|thread| *thread != id);
-        let changed = before.is_some() || message.get("edited").is_some();
-        let channel = field("channel").unwrap_or(CHANNEL);
+        let changed = before.is_some();
+        let at = before.map_or_else(now, |seen| seen.at);
+        let named = message.get("channel").and_then(Value::as_str);
+        let channel = named.unwrap_or(CHANNEL);
         show::message(channel, changed, thread.is_some(), &reader::plain(&message));
         let shown = json!({
             "at": at,
@@ -86,10 +96,15 @@ impl Inbox {
     }
 }
 
-/// `1795352531.000200`
-fn milliseconds(ts: &str) -> Option<i64> {
-    let (seconds, _) = ts.split_once('.')?;
-    seconds.parse::<i64>().ok()?.checked_mul(1000)
+/// The double's list of what a reader sees: a message keeps its number when it is changed.
+fn posts(slack: &Slack) -> Vec<Post> {
+    let posted = slack.posted().into_iter().enumerate();
+    let post = |(number, message): (usize, Value)| Post {
+        id: number.to_string(),
+        thread: None, // an incoming webhook has none
+        message,
+    };
+    posted.map(post).collect()
 }
 
 /// A mail as a mail program has it.

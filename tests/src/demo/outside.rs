@@ -49,10 +49,6 @@ impl Outside {
         })
     }
 
-    pub(super) fn is_wanted(&self) -> bool {
-        self.slack.is_some() || self.mail.is_some()
-    }
-
     /// Whom it goes to, in words that may be read by everybody.
     pub(super) fn said(&self) -> Vec<String> {
         let slack = self.slack.as_ref().and_then(Url::host_str);
@@ -234,8 +230,8 @@ mod tests {
     #[test]
     fn nothing_is_wanted_where_nothing_is_set() {
         let none = read(" ", "").unwrap();
-        assert!(!none.is_wanted());
         assert_eq!(none.names(), (None, None));
+        assert!(none.said().is_empty());
     }
 
     #[test]

@@ -64,13 +64,13 @@ pub(super) async fn start(run: &mut Run, scenario: Scenario) -> anyhow::Result<S
     Ok(stack)
 }
 
-/// Plays every frame, and waits for what comes of it.
+/// Plays every frame, and waits for what comes of it: whether all of it is told.
 pub(super) async fn play(
     run: &mut Run,
     stack: &mut Stack<Bus>,
     replay: &Replay,
     capture: &Capture,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let starts = capture.starts();
     run.stage.acts(acts(replay, &starts));
     let (played, took) = super::times::taken(frames(run, stack, capture, &starts)).await?;
@@ -83,20 +83,11 @@ pub(super) async fn play(
         let (_, took) = super::times::taken(run.awaited(stack)).await?;
         run.times.add("the last messages", took);
     }
-    let told = super::times::taken(run.at_rest(stack)).await;
-    for at in 0..played {
-        run.stage.act(
-            at,
-            if told.is_ok() {
-                State::Told
-            } else {
-                State::Lacks
-            },
-        );
-    }
-    let (_, took) = told?;
+    let (told, took) = super::times::taken(run.at_rest(stack)).await?;
+    let state = if told { State::Told } else { State::Lacks };
+    (0..played).for_each(|at| run.stage.act(at, state));
     run.times.add("until nothing was left to tell", took);
-    Ok(())
+    Ok(told)
 }
 
 /// The recording's jobs: known by name, if it is ours.

@@ -21,7 +21,7 @@ use crate::{arrivals, progress, wait};
 /// From the end of a `salt` command until its digest and mail are there; `finish_after` is 20 s.
 const MESSAGES: Duration = Duration::from_secs(60);
 /// Until nothing is open or waiting; jobs that nobody announced are told after 30 s.
-const REST: Duration = Duration::from_secs(120);
+const REST: Duration = Duration::from_secs(60);
 /// How often we look for new messages while something else goes on.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -68,8 +68,8 @@ impl Run {
         }
     }
 
-    /// Shows what arrives until no job is open and nothing waits to be delivered.
-    pub(super) async fn at_rest<M>(&mut self, stack: &mut Stack<M>) -> anyhow::Result<()> {
+    /// Shows what arrives until no job is open and nothing waits to be delivered: whether it is so, in time.
+    pub(super) async fn at_rest<M>(&mut self, stack: &mut Stack<M>) -> anyhow::Result<bool> {
         let jetstream = jetstream::new(stack.nats.client().await?);
         let inbox = &mut self.inbox;
         let rest = wait::until(REST, "every job to be told to everybody", async || {
@@ -81,7 +81,8 @@ impl Run {
         });
         let rest = rest.await;
         progress::done();
-        rest?
+        // Who does not take it, the programs' logs say; they are shown at the end.
+        rest.map_or(Ok(false), |rest| rest.map(|()| true))
     }
 
     /// Watches for what should not come.
@@ -101,29 +102,41 @@ impl Run {
         watched
     }
 
-    /// Whether what came is what was expected, and nothing was given up. Said on terminal and page.
-    pub(super) async fn verdict<M>(&mut self, stack: &Stack<M>) -> anyhow::Result<()> {
+    /// Whether what came is what was expected, and nothing waits or was given up. Said on terminal and page.
+    pub(super) async fn verdict<M>(
+        &mut self,
+        stack: &Stack<M>,
+        at_rest: bool,
+    ) -> anyhow::Result<()> {
         let dead = dead_letters(stack).await?;
-        let count = count(&self.tally, stack);
         let judged = if dead > 0 {
             Err(format!(
-                "{dead} messages could not be delivered and were given up"
+                "could not be delivered, and was given up: {dead} of the messages"
             ))
-        } else if self.tally.is_empty() {
-            let (slack, mails) = (stack.slack.posted().len(), stack.mail.mails()?.len());
-            Ok(format!(
-                "everything is told: {slack} messages in Slack, {mails} mails"
-            ))
+        } else if !at_rest {
+            Err("not everything could be delivered so far".to_owned())
         } else {
-            show::tally(&self.tally.lines(&count));
-            let right = self.tally.right(&count);
-            let said = "every expected message came, and nothing else".to_owned();
-            right
-                .then_some(said)
-                .ok_or_else(|| "not every message was as expected".to_owned())
+            self.as_expected(stack)
         };
         self.stage.verdict(&judged);
         judged.map(|_| ()).map_err(anyhow::Error::msg)
+    }
+
+    fn as_expected<M>(&self, stack: &Stack<M>) -> Result<String, String> {
+        let count = count(&self.tally, stack);
+        if self.tally.is_empty() {
+            let mails = stack.mail.mails().map_or(0, |mails| mails.len());
+            let slack = stack.slack.posted().len();
+            return Ok(format!(
+                "everything is told: {slack} in Slack, {mails} by mail"
+            ));
+        }
+        show::tally(&self.tally.lines(&count));
+        let right = self.tally.right(&count);
+        let said = "every expected message came, and nothing else".to_owned();
+        right
+            .then_some(said)
+            .ok_or_else(|| "not every message was as expected".to_owned())
     }
 
     /// Keeps everything running for whoever wants to try more.

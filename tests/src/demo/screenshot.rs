@@ -14,7 +14,7 @@ use crate::scratch::Scratch;
 const WINDOW: &str = "1400,900";
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// Nothing but the page: no first run, no updates, no reports.
-const ALONE: [&str; 9] = [
+const ALONE: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -24,6 +24,9 @@ const ALONE: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    // The mail's frame is drawn before the picture is taken.
+    "--run-all-compositor-stages-before-draw",
+    "--disable-features=IsolateSandboxedIframes",
 ];
 
 /// The browser on PATH.

@@ -16,7 +16,7 @@ function make(tag, name, ...inside) {
 
 // --- times, in the reader's own way ---
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const seconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
@@ -214,6 +214,7 @@ for (const button of document.querySelectorAll("[data-view]")) {
 
 const SHOWS = { about, job, event, slack, mail };
 const board = JSON.parse($("board").textContent);
+board.shown.sort((one, other) => one.place - other.place); // a message that was changed comes before its replies
 for (const shown of board.shown) SHOWS[shown.list](shown);
 if (mails.size > 0) read($("mails").firstChild.dataset.mail);
 
