@@ -78,7 +78,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     run.stage
         .now("installing what is missing, building both programs");
     if let Err(why) = prepare(&mut run, replay.is_none()).await? {
-        anyhow::ensure!(!options.real && options.record.is_none(), why);
+        if options.real || options.record.is_some() {
+            return Err(why.context("there is no Salt (`cargo demo --replay` goes without)"));
+        }
         show::no_salt(&why);
         replay = Some(Replay::Own);
     }

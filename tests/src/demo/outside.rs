@@ -132,33 +132,35 @@ fn mail_server(written: &str) -> anyhow::Result<MailServer> {
         "behind the host only ?from=…&to=… may stand"
     );
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));
-    let (mut from, mut to) = (None, Vec::new());
-    for pair in url
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|it| !it.is_empty())
-    {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match key {
-            "from" => from = Some(address(value, "from")?),
-            "to" => to.extend(
-                value
-                    .split(',')
-                    .map(|it| address(it, "to"))
-                    .collect::<Result<Vec<_>, _>>()?,
-            ),
-            _ => bail!("only from= and to= may stand behind the question mark"),
-        }
-    }
-    ensure!(!to.is_empty(), "it does not say to whom: to= is missing");
+    let (from, to) = addresses(url.query().unwrap_or_default())?;
     Ok(MailServer {
         server: format!("{scheme}://{host}{port}"),
         host: host.to_owned(),
         login: login(&url)?,
-        from: from.context("it does not say from whom: from= is missing")?,
+        from,
         to,
     })
+}
+
+/// From whom, and to whom.
+fn addresses(query: &str) -> anyhow::Result<(String, Vec<String>)> {
+    let (mut from, mut to) = (None, Vec::new());
+    for pair in query.split('&').filter(|it| !it.is_empty()) {
+        match pair.split_once('=') {
+            Some(("from", value)) => from = Some(address(value, "from")?),
+            Some(("to", value)) => {
+                for value in value.split(',') {
+                    to.push(address(value, "to")?);
+                }
+            }
+            _ => bail!("only from= and to= may stand behind the question mark"),
+        }
+    }
+    ensure!(!to.is_empty(), "it does not say to whom: to= is missing");
+    Ok((
+        from.context("it does not say from whom: from= is missing")?,
+        to,
+    ))
 }
 
 fn login(url: &Url) -> anyhow::Result<Option<(String, String)>> {

@@ -57,25 +57,14 @@ fn attachment(attachment: &Value, how: Reader<'_>) -> Node {
         (!content.is_empty()).then(|| classed("div", class, mrkdwn(content, how)))
     };
     let blocks = list(attachment, "blocks");
-    let has_text = !text(attachment, "text").is_empty();
-    let mut inside: Vec<Node> = [part("author", "author_name"), part("title", "title")]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut inside = Vec::new();
+    inside.extend(part("author", "author_name"));
+    inside.extend(part("title", "title"));
     if blocks.is_empty() {
-        let shown = if has_text { "text" } else { "fallback" };
-        inside.extend(part("block", shown));
+        inside.extend(part("block", "text").or_else(|| part("block", "fallback")));
     }
     inside.extend(blocks.iter().map(|it| block(it, how)));
-    let field = |field: &Value| {
-        let title = classed("div", "title", vec![word(text(field, "title"))]);
-        let value = classed("div", "block", mrkdwn(text(field, "value"), how));
-        classed("div", "field", vec![title, value])
-    };
-    let fields = list(attachment, "fields");
-    if !fields.is_empty() {
-        inside.push(classed("div", "fields", fields.iter().map(field).collect()));
-    }
+    inside.extend(fields(list(attachment, "fields"), how));
     inside.extend(part("footer", "footer"));
     let barred = Node::Element(Element {
         tag: "div",
@@ -84,12 +73,18 @@ fn attachment(attachment: &Value, how: Reader<'_>) -> Node {
         inside,
         ..Element::default()
     });
-    let above = part("pretext", "pretext");
-    classed(
-        "div",
-        "attached",
-        above.into_iter().chain([barred]).collect(),
-    )
+    let above = part("pretext", "pretext").into_iter();
+    classed("div", "attached", above.chain([barred]).collect())
+}
+
+fn fields(fields: &[Value], how: Reader<'_>) -> Option<Node> {
+    let one = |field: &Value| {
+        let title = classed("div", "title", vec![word(text(field, "title"))]);
+        let value = classed("div", "block", mrkdwn(text(field, "value"), how));
+        classed("div", "field", vec![title, value])
+    };
+    let all: Vec<Node> = fields.iter().map(one).collect();
+    (!all.is_empty()).then(|| classed("div", "fields", all))
 }
 
 /// Slack's three names, or six hexadecimal digits with or without `#`.
