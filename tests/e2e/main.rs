@@ -13,6 +13,7 @@ mod all_of_it;
 mod chaos;
 mod compose;
 mod delivery;
+mod demo;
 mod hostile_bus;
 mod killed_collector;
 mod late;

@@ -108,7 +108,7 @@ impl<M> Stack<M> {
 
 /// Looked at in the order in which an event travels, so that nothing is between two looks: the intake has passed
 /// everything on, no job is open, and no delivery waits.
-async fn at_rest(jetstream: &jetstream::Context) -> anyhow::Result<bool> {
+pub(crate) async fn at_rest(jetstream: &jetstream::Context) -> anyhow::Result<bool> {
     let (topology, group) = (Topology::default(), Group::new("main").context("a group")?);
     let events = jetstream.get_stream(topology.events_name()).await?;
     let mut intake = events

@@ -15,6 +15,8 @@ use crate::{reaper, wait};
 
 /// How long a process that is dropped may take to end by itself after SIGTERM.
 const LAST_BREATH: Duration = Duration::from_millis(1500);
+/// Variables with secrets for the demo itself: whatever it starts gets a file, or nothing.
+pub(crate) const SECRETS: [&str; 2] = ["SLACK_WEBHOOK_URL", "SMTP_URL"];
 const STEP: Duration = Duration::from_millis(10);
 
 /// A running (or ended) child; dropping it ends its whole group.
@@ -40,6 +42,9 @@ impl Process {
             .append(true)
             .open(log)
             .with_context(|| format!("cannot open {}", log.display()))?;
+        for secret in SECRETS {
+            command.env_remove(secret);
+        }
         let child = command
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)

@@ -6,45 +6,25 @@
 )]
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
-use super::jobs::Job;
+use super::stage::Act;
 use crate::mail::Mail;
 use crate::progress;
 use crate::salt::Salt;
-use crate::slack::reader;
 use crate::stack::Stack;
 
-/// How many messages have been shown.
-#[derive(Debug, Default)]
-pub(super) struct Inbox {
-    slack: usize,
-    mails: usize,
+/// A Slack message, and whether it is a new form of one that came before.
+pub(super) fn message(channel: &str, changed: bool, in_thread: bool, text: &str) {
+    let thread = if in_thread { ", in a thread" } else { "" };
+    let changed = if changed { ", changed" } else { "" };
+    boxed(&format!("Slack, {channel}{thread}{changed}"), "35", text);
 }
 
-impl Inbox {
-    /// Shows what has come since the last call.
-    pub(super) fn show_new(&mut self, stack: &Stack<Salt>) -> anyhow::Result<()> {
-        let posted = stack.slack.posted();
-        for message in posted.iter().skip(self.slack) {
-            boxed("Slack, #ops", "35", &reader::plain(message));
-        }
-        self.slack = posted.len();
-        let mails = stack.mail.mails()?;
-        for mail in mails.iter().skip(self.mails) {
-            boxed(
-                &format!("mail to {}", mail.to.join(", ")),
-                "36",
-                &letter(mail),
-            );
-        }
-        self.mails = mails.len();
-        Ok(())
-    }
-}
-
-fn letter(mail: &Mail) -> String {
-    format!("Subject: {}\n\n{}", mail.subject, mail.text.trim_end())
+pub(super) fn mail(mail: &Mail) {
+    let letter = format!("Subject: {}\n\n{}", mail.subject, mail.text.trim_end());
+    boxed(&format!("mail to {}", mail.to.join(", ")), "36", &letter);
 }
 
 /// A message in a box that is open on its right, so that lines can be copied.
@@ -62,13 +42,40 @@ pub(super) fn title(text: &str) {
     println!("\n{}", paint("1", &format!("▸ {text}")));
 }
 
-pub(super) fn job(job: &Job) {
-    title(job.name);
-    if let Some(minion) = job.without {
-        println!("  ({minion} is stopped)");
+pub(super) fn command(act: &Act) {
+    if let Some(note) = &act.note {
+        println!("  ({note})");
     }
-    let (target, rest) = job.salt.split_first().unwrap_or((&"", &[]));
-    println!("  $ salt '{target}' {}", rest.join(" "));
+    println!("  $ {}", act.command);
+}
+
+/// Where the page is: the one line that nobody may miss.
+pub(super) fn page(url: &str) {
+    println!(
+        "\n{}",
+        paint("1;34", &format!("▸ see it in a browser: {url}"))
+    );
+}
+
+pub(super) fn outside(said: &[String]) {
+    for who in said {
+        println!("  also sent to {who}");
+    }
+}
+
+pub(super) fn replay(said: &str) {
+    progress::done();
+    println!("\n{}", paint("33;1", &format!("▸ {said}")));
+}
+
+pub(super) fn no_salt(why: &anyhow::Error) {
+    wrong(&format!(
+        "there is no Salt, so a recording is played instead: {why:#}"
+    ));
+}
+
+pub(super) fn picture(file: &Path) {
+    println!("  {}", file.display());
 }
 
 pub(super) fn complaints(lines: &[String]) {
@@ -105,16 +112,17 @@ pub(super) fn wrong(text: &str) {
     println!("\n{}", paint("31;1", &format!("✗ {text}")));
 }
 
-pub(super) fn invitation(stack: &Stack<Salt>) {
+pub(super) fn invitation(salt: &Salt) {
     title("everything keeps running; try it");
-    let (programs, config) = (
-        stack.master.programs().display(),
-        stack.master.master_config(),
-    );
+    let (programs, config) = (salt.programs().display(), salt.master_config());
     println!(
         "  $ {programs}/salt -c {} '*' state.apply nginx",
         config.display()
     );
+}
+
+pub(super) fn what_runs<M>(stack: &Stack<M>, page: &str) {
+    println!("\n  the page: {}", paint("1;34", page));
     println!(
         "  configurations and logs: {}",
         stack.scratch().path().display()

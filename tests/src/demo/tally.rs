@@ -28,6 +28,11 @@ impl Tally {
         self.jobs.push((jid, name));
     }
 
+    /// Whether nothing is expected at all: then nothing that comes is wrong.
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
     pub(super) fn count(&self, slack: &Slack, mails: &Mails) -> Count {
         let about =
             |texts: &[String], jid: &str| texts.iter().filter(|it| it.contains(jid)).count();
