@@ -41,7 +41,7 @@ pub struct Arguments {
 pub enum Command {
     /// Read the bus and publish until told to stop (SIGTERM, SIGINT).
     Run(run::Options),
-    /// Read the configuration and the files it names; print `ok` and what it comes to, or every mistake with its line
+    /// Read the configuration and the files it names; print what it comes to, or every mistake with its line
     ///
     /// Connects to nothing. Exit code 78 if there are mistakes.
     Check(File),

@@ -62,7 +62,7 @@ pub enum Command {
     ///
     /// `run` does this too; by itself it is for set-ups where workers may not change streams.
     Provision,
-    /// Read the configuration and the files it names; print `ok`, or every mistake with its line
+    /// Read the configuration and the files it names; print what it comes to, or every mistake with its line
     ///
     /// Connects to nothing. Exit code 78 if there are mistakes.
     Check,

@@ -29,7 +29,7 @@ async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Err(mistakes) => return Ok(refuse(&mistakes)),
     };
     telemetry::set_up(arguments.log_filter());
-    for warning in &config.warnings {
+    for warning in &config.remarks.warnings {
         tracing::warn!("{warning}");
     }
     match arguments.command {

@@ -1,34 +1,34 @@
 //! A mapping's keys, taken one by one; what is left over, doubled or of the wrong shape is noted.
 //! It knows which keys there are, and not what they mean.
 
-use super::mistake::{Mistake, Notes, Place};
-use super::nearest::nearest;
-use super::yaml::{Node, Text, Value};
+use crate::mistake::{Mistake, Notes, Place};
+use crate::nearest::nearest;
+use crate::yaml::{Node, Text, Value};
 
 /// The keys that a mapping may have.
-pub(super) struct Known {
+pub struct Known {
     /// What the mapping is, with its article.
-    pub(super) of: &'static str,
+    pub of: &'static str,
     /// Keys of this version.
-    pub(super) keys: &'static [&'static str],
+    pub keys: &'static [&'static str],
     /// Keys of the design that this version has not.
-    pub(super) not_yet: &'static [&'static str],
+    pub not_yet: &'static [&'static str],
     /// Keys that must be there, and what to write.
-    pub(super) needed: &'static [(&'static str, &'static str)],
+    pub needed: &'static [(&'static str, &'static str)],
     /// Keys under which somebody may have written a secret itself, and the key for its file instead.
-    pub(super) secrets: &'static [(&'static str, &'static str)],
+    pub secrets: &'static [(&'static str, &'static str)],
 }
 
 /// A mapping being read.
-pub(super) struct Fields {
+pub struct Fields {
     /// Where it begins.
-    pub(super) place: Place,
+    pub place: Place,
     fields: Vec<(Text, Node)>,
 }
 
 impl Fields {
     /// Opens a value as a mapping with these keys. `None`, noted, if it is none.
-    pub(super) fn open(node: Node, key: &str, known: &Known, notes: &mut Notes) -> Option<Fields> {
+    pub fn open(node: Node, key: &str, known: &Known, notes: &mut Notes) -> Option<Fields> {
         let place = node.place;
         let Value::Map(written) = node.value else {
             wrong_shape(&node, key, "a mapping of keys and values", notes);
@@ -70,7 +70,7 @@ impl Fields {
     }
 
     /// Two keys of which one alone says nothing.
-    pub(super) fn together(&self, one: &'static str, other: &'static str, notes: &mut Notes) {
+    pub fn together(&self, one: &'static str, other: &'static str, notes: &mut Notes) {
         let alone = match (self.has(one), self.has(other)) {
             (true, false) => one,
             (false, true) => other,
@@ -80,36 +80,36 @@ impl Fields {
     }
 
     /// Two keys that say the same thing in two ways.
-    pub(super) fn not_both(&self, key: &'static str, other: &'static str, notes: &mut Notes) {
+    pub fn not_both(&self, key: &'static str, other: &'static str, notes: &mut Notes) {
         if self.has(key) && self.has(other) {
             notes.wrong(self.place_of(key), Mistake::Both { key, other });
         }
     }
 
     /// Whether a key is written, readable or not.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.fields.iter().any(|(there, _)| there.text == key)
     }
 
     /// Where a key is written.
-    pub(super) fn place_of(&self, key: &str) -> Place {
+    pub fn place_of(&self, key: &str) -> Place {
         let field = self.fields.iter().find(|(there, _)| there.text == key);
         field.map_or(self.place, |(there, _)| there.place)
     }
 
     /// A key's value, as it is.
-    pub(super) fn node(&self, key: &str) -> Option<Node> {
+    pub fn node(&self, key: &str) -> Option<Node> {
         let field = self.fields.iter().find(|(there, _)| there.text == key);
         field.map(|(_, node)| node.clone())
     }
 
     /// A key's value as a text.
-    pub(super) fn text(&self, key: &str, notes: &mut Notes) -> Option<Text> {
+    pub fn text(&self, key: &str, notes: &mut Notes) -> Option<Text> {
         text(self.node(key)?, key, "a text", notes)
     }
 
     /// A key's value as `true` or `false`.
-    pub(super) fn flag(&self, key: &str, notes: &mut Notes) -> Option<bool> {
+    pub fn flag(&self, key: &str, notes: &mut Notes) -> Option<bool> {
         let expected = "true or false";
         let node = self.node(key)?;
         let flag = match &node.value {
@@ -123,7 +123,7 @@ impl Fields {
     }
 
     /// A key's value as texts: one, or a list of them. `None` if the key is not there.
-    pub(super) fn texts(&self, key: &str, notes: &mut Notes) -> Option<Vec<Text>> {
+    pub fn texts(&self, key: &str, notes: &mut Notes) -> Option<Vec<Text>> {
         let node = self.node(key)?;
         let Value::List(list) = node.value else {
             return Some(
@@ -143,7 +143,7 @@ impl Fields {
     }
 
     /// A key's value as a list of anything; empty if it is not there. `None`, noted, if it is no list.
-    pub(super) fn list(&self, key: &str, notes: &mut Notes) -> Option<Vec<Node>> {
+    pub fn list(&self, key: &str, notes: &mut Notes) -> Option<Vec<Node>> {
         let Some(node) = self.node(key) else {
             return Some(Vec::new());
         };

@@ -1,24 +1,29 @@
-//! Single values: durations and choices.
+//! Single values: durations, sizes and choices.
 //! It knows their ranges only as arguments.
 
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 
-use super::mistake::{Mistake, Notes};
-use super::nearest::nearest;
-use super::yaml::Text;
+use crate::mistake::{Mistake, Notes};
+use crate::nearest::nearest;
+use crate::size;
+use crate::yaml::Text;
 
 /// A duration's key, what it is unless written, and its range in words.
-pub(super) struct Span {
-    pub(super) key: &'static str,
-    pub(super) default: Duration,
-    pub(super) longest: Duration,
-    pub(super) range: &'static str,
+pub struct Span {
+    /// The key.
+    pub key: &'static str,
+    /// What it is unless written.
+    pub default: Duration,
+    /// No more than this.
+    pub longest: Duration,
+    /// The range in words.
+    pub range: &'static str,
 }
 
 /// Reads `30s`, `10m`, `1h30m`.
-pub(super) fn duration(written: Option<&Text>, span: &Span, notes: &mut Notes) -> Duration {
+pub fn duration(written: Option<&Text>, span: &Span, notes: &mut Notes) -> Duration {
     let Some(written) = written else {
         return span.default;
     };
@@ -43,8 +48,19 @@ pub(super) fn duration(written: Option<&Text>, span: &Span, notes: &mut Notes) -
     span.default
 }
 
+/// Reads `64MiB`. `None` if it is not written, or no size.
+pub fn size(written: Option<&Text>, key: &'static str, notes: &mut Notes) -> Option<usize> {
+    let written = written?;
+    let bytes = size::parse(&written.text);
+    if bytes.is_none() {
+        let text = written.text.clone();
+        notes.wrong(written.place, Mistake::NoSize { key, text });
+    }
+    bytes
+}
+
 /// Reads one of some words, or what it is unless written.
-pub(super) fn choice<T: Copy>(
+pub fn choice<T: Copy>(
     written: Option<&Text>,
     key: &'static str,
     words: (&'static [&'static str], &[T]),

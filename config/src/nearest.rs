@@ -2,10 +2,7 @@
 //! It knows no configuration.
 
 /// The nearest of `known` if it is near enough: a third of the letters may be wrong, or some be added at the end.
-pub(super) fn nearest<'a>(
-    written: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let written = plain(written);
     let letters = |word: &str| {

@@ -7,22 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_saphyr::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span, Tag};
 
-use super::mistake::{Mistake, Notes, Place};
-use super::unquoted::{Unquoted, blot, culprit, unquoted};
+use crate::mistake::{Mistake, Notes, Place};
+use crate::unquoted::{Unquoted, blot, culprit, unquoted};
 
 /// Values nested deeper than this are refused: ours need five.
 const MAX_DEPTH: usize = 32;
 
 /// A value at its place.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) place: Place,
-    pub(super) value: Value,
+pub struct Node {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub value: Value,
 }
 
 /// A value as it was written.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub enum Value {
     /// Nothing, `~` or `null`.
     Nothing,
     /// A scalar, whatever type YAML would give it.
@@ -37,13 +39,15 @@ pub(super) enum Value {
 
 /// A text at its place.
 #[derive(Debug, Clone)]
-pub(super) struct Text {
-    pub(super) place: Place,
-    pub(super) text: String,
+pub struct Text {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub text: String,
 }
 
 /// Reads a file's only document. `None` if no tree could be made of it; the reason is noted.
-pub(super) fn read(text: &str, notes: &mut Notes) -> Option<Node> {
+pub fn read(text: &str, notes: &mut Notes) -> Option<Node> {
     let mut text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
     let mut spoilt = BTreeSet::new();
     loop {

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::mistake::{Mistake, Notes, Warning};
-use super::yaml::Text;
+use crate::mistake::{Mistake, Notes, Warning};
+use crate::yaml::Text;
 
 /// A path as written; a relative one is relative to the configuration file.
-pub(super) fn path(written: &Text, beside: &Path) -> PathBuf {
+pub fn path(written: &Text, beside: &Path) -> PathBuf {
     let folder = beside.parent().unwrap_or(Path::new(""));
     folder.join(&written.text)
 }
 
 /// The content of a secret's file, trimmed. `None`, noted, if there is none.
-pub(super) fn read(
+pub fn read(
     key: &'static str,
     written: &Text,
     beside: &Path,
@@ -38,7 +38,9 @@ pub(super) fn read(
     }
     let mode = std::fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o004 != 0 {
-        notes.warn(written.place, Warning::WorldReadable { path });
+        notes.warn(written.place, Warning::WorldReadable { path: path.clone() });
     }
-    Some(SecretString::from(secret))
+    let secret = SecretString::from(secret);
+    notes.secret(path, secret.clone());
+    Some(secret)
 }

@@ -2,7 +2,7 @@
 //! It sets no limit: who asks for a size knows what is too small or too large.
 
 /// Bytes, or `None` if it is no size. `k`, `M`, `G` and `KiB`, `MiB`, `GiB` count in 1024s, `kB`, `MB`, `GB` in 1000s.
-pub(crate) fn parse(text: &str) -> Option<usize> {
+pub fn parse(text: &str) -> Option<usize> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &str) -> Option<usize> {
 }
 
 /// As people read it: `64 MiB`, `1.5 GiB`, `300 B`.
-pub(crate) fn show(bytes: usize) -> String {
+pub fn show(bytes: usize) -> String {
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match units.into_iter().find(|(_, factor)| bytes >= *factor) {
         None => format!("{bytes} B"),

@@ -1,21 +1,21 @@
 //! Words that begin with a sign which YAML takes for itself: `!web*`, `*.example.com`, `#ops`, `@x`.
 //! It parses no YAML: it reads line by line, and is asked when a parser stumbled.
 
-use super::mistake::{Mistake, Place};
+use crate::mistake::{Mistake, Place};
 
-/// The last suspicious word at or before an error; a comment swallows what closes a bracket, so that its error comes lines later.
-pub(super) fn culprit(unquoted: &[Unquoted], error: Place) -> Option<&Unquoted> {
+/// The last suspicious word at or before an error; a comment swallows what closes a bracket, and its error is then at
+/// the opening bracket, or lines later.
+pub fn culprit(unquoted: &[Unquoted], error: Place) -> Option<&Unquoted> {
     let same_line = |word: &&Unquoted| word.place.line == error.line && word.place <= error;
     let word = unquoted.iter().rev().find(same_line);
-    word.or_else(|| {
-        unquoted
-            .iter()
-            .find(|word| word.in_brackets && word.sign == '#' && word.place <= error)
-    })
+    let mut swallowing = unquoted
+        .iter()
+        .filter(|word| word.in_brackets && word.sign == '#');
+    word.or_else(|| swallowing.next())
 }
 
 /// Replaces one character by `_`, so that every other place stays what it is.
-pub(super) fn blot(text: &mut String, place: Place) {
+pub fn blot(text: &mut String, place: Place) {
     let start: usize = text
         .split_inclusive('\n')
         .take(place.line - 1)
@@ -31,15 +31,19 @@ pub(super) fn blot(text: &mut String, place: Place) {
 }
 
 /// A word that begins with a sign which YAML takes for itself.
-pub(super) struct Unquoted {
-    pub(super) place: Place,
-    pub(super) sign: char,
-    pub(super) word: String,
+pub struct Unquoted {
+    /// Where it begins.
+    pub place: Place,
+    /// What it begins with.
+    pub sign: char,
+    /// All of it, unless it may be a secret.
+    pub word: String,
     in_brackets: bool,
 }
 
 impl Unquoted {
-    pub(super) fn mistake(&self) -> Mistake {
+    /// As a mistake: what YAML reads instead.
+    pub fn mistake(&self) -> Mistake {
         let as_what = match self.sign {
             '!' => "a tag",
             '*' => "an alias",
@@ -54,7 +58,7 @@ impl Unquoted {
 }
 
 /// Every word in the place of a value that begins with `!`, `*`, `#`, `@` or a backtick, line by line.
-pub(super) fn unquoted(text: &str) -> Vec<Unquoted> {
+pub fn unquoted(text: &str) -> Vec<Unquoted> {
     let mut words = Vec::new();
     let mut depth = 0_usize;
     for (index, line) in text.lines().enumerate() {

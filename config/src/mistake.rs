@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::matcher::PatternError;
+use secrecy::SecretString;
 
 /// A place in the file, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +30,8 @@ pub enum Mistake {
     Syntax { why: String },
     #[error("the file holds a second document; keep one, without `---` in between")]
     SecondDocument,
-    #[error("the file is empty; it needs `nats`, `receivers` and `routes`")]
-    EmptyFile,
+    #[error("the file is empty; it needs {needs}")]
+    EmptyFile { needs: &'static str },
     #[error("YAML reads `{text}` as {as_what}; quote it: \"{text}\"", text = .text)]
     Unquoted { text: String, as_what: &'static str },
 
@@ -67,6 +67,8 @@ pub enum Mistake {
         nearest: Option<&'static str>,
         known: &'static [&'static str],
     },
+    #[error("`{text}` is no size for `{key}`; write it like 64MiB")]
+    NoSize { key: &'static str, text: String },
     #[error("`{text}` is no duration for `{key}`; write it like 30s, 10m or 1h30m")]
     NoDuration { key: &'static str, text: String },
     #[error("`{key}` is {text}; it must be {expected}")]
@@ -93,7 +95,7 @@ pub enum Mistake {
     #[error("`{name}` is told already in this route; name it once")]
     TwiceTold { name: String },
     #[error("{0}; write a glob like web*, or an expression like E@web\\d+")]
-    Pattern(PatternError),
+    Pattern(String),
     #[error("`{pattern}` matches no outcome; {}", choose(.nearest, .known))]
     NoOutcome {
         pattern: String,
@@ -145,6 +147,8 @@ pub enum Mistake {
     NoGroup { name: String },
     #[error("`{text}` is no time zone; write one like Europe/Berlin, or UTC")]
     NoTimezone { text: String },
+    #[error("the master's configuration, {why}; {advice}")]
+    MasterFile { why: String, advice: &'static str },
     #[error("`{text}` cannot begin names of streams; use letters, digits, `_` and `-`, 32 at most")]
     NoPrefix { text: String },
 }
@@ -215,7 +219,7 @@ pub struct Mistakes(Vec<At<Mistake>>);
 
 impl Mistakes {
     /// The only one, about the file as a whole.
-    pub(super) fn one(file: &Path, mistake: Mistake) -> Mistakes {
+    pub fn one(file: &Path, mistake: Mistake) -> Mistakes {
         Mistakes(located(file, vec![(Place::START, mistake)]))
     }
 
@@ -239,26 +243,61 @@ impl std::error::Error for Mistakes {}
 
 /// Where mistakes and warnings are put down while a file is read.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub struct Notes {
     mistakes: Vec<(Place, Mistake)>,
     warnings: Vec<(Place, Warning)>,
+    secrets: Vec<SecretFile>,
+}
+
+/// A secret's file as it was read: whether a secret was rotated is seen by it.
+#[derive(Debug, Clone)]
+pub struct SecretFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What stood in it.
+    pub content: SecretString,
+}
+
+/// What there is to say of a file without mistakes, besides what is true.
+#[derive(Debug, Clone, Default)]
+pub struct Remarks {
+    /// What should be otherwise and does no harm.
+    pub warnings: Vec<At<Warning>>,
+    /// The secrets that it names.
+    pub secrets: Vec<SecretFile>,
 }
 
 impl Notes {
     /// A mistake.
-    pub(super) fn wrong(&mut self, place: Place, mistake: Mistake) {
+    pub fn wrong(&mut self, place: Place, mistake: Mistake) {
         self.mistakes.push((place, mistake));
     }
 
     /// A warning.
-    pub(super) fn warn(&mut self, place: Place, warning: Warning) {
+    pub fn warn(&mut self, place: Place, warning: Warning) {
         self.warnings.push((place, warning));
     }
 
-    /// The warnings, or if there is any mistake, the mistakes.
-    pub(super) fn close(self, file: &Path) -> Result<Vec<At<Warning>>, Mistakes> {
+    /// A secret was read.
+    pub fn secret(&mut self, path: PathBuf, content: SecretString) {
+        self.secrets.push(SecretFile { path, content });
+    }
+
+    /// The first mistake, in the order of finding.
+    pub fn first(&self) -> Option<&(Place, Mistake)> {
+        self.mistakes.first()
+    }
+
+    /// What else there is to say, or if there is any mistake, the mistakes.
+    ///
+    /// # Errors
+    /// Every mistake, in the order of their places.
+    pub fn close(self, file: &Path) -> Result<Remarks, Mistakes> {
         if self.mistakes.is_empty() {
-            Ok(located(file, self.warnings))
+            Ok(Remarks {
+                warnings: located(file, self.warnings),
+                secrets: self.secrets,
+            })
         } else {
             Err(Mistakes(located(file, self.mistakes)))
         }
