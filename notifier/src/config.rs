@@ -19,6 +19,8 @@ mod receivers;
 
 mod routes;
 
+mod changes;
+
 pub use pillarbox_config::mistake::{At, Mistake, Mistakes, Place, Remarks, Warning};
 pub use pillarbox_config::nats::{Login, Nats};
 

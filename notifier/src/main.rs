@@ -34,18 +34,21 @@ async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     match arguments.command {
         Command::Run { grace } => {
-            let ended = run::run(config, grace)
+            let ended = run::run(config, || arguments.load(), grace)
                 .await
                 .context("the notifier stopped")?;
-            match ended {
-                run::Ended::Drained => tracing::info!("stopped"),
-                run::Ended::GraceOver => {
-                    tracing::warn!(
-                        "stopped before everything in hand was finished: the grace period is over"
-                    );
+            let why = match ended {
+                run::Ended::Drained => {
+                    tracing::info!("stopped");
+                    return Ok(ExitCode::SUCCESS);
                 }
-                run::Ended::AtOnce => tracing::warn!("stopped at once, by a second signal"),
-            }
+                run::Ended::GraceOver => "the grace period is over",
+                run::Ended::AtOnce => "a second signal came",
+            };
+            tracing::warn!(
+                "stopped before everything in hand was finished: {why}; another worker finishes it"
+            );
+            return Ok(ExitCode::FAILURE);
         }
         Command::Provision => {
             provision::provision(config)

@@ -31,6 +31,17 @@ pub struct Nats {
     pub worker: String,
 }
 
+impl Nats {
+    /// The same connection and worker, under the names of another configuration.
+    pub fn under(&self, config: &Config) -> Nats {
+        Nats {
+            topology: config.topology.clone(),
+            group: config.group.clone(),
+            ..self.clone()
+        }
+    }
+}
+
 /// Why there is no connection, and will be none without a person. A server that is away is no such reason: it is waited for.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {

@@ -20,6 +20,7 @@ mod lost_open_jobs;
 mod one_message;
 mod readme;
 mod reconnect;
+mod reload;
 mod routes;
 mod stopping;
 mod wrong_files;
