@@ -39,7 +39,10 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read the bus and publish until told to stop (SIGTERM, SIGINT).
+    /// Read the bus and publish until SIGTERM or Ctrl-C; then publish what was read
+    ///
+    /// SIGHUP reads the configuration again: a good one is taken without a gap, of a bad one every mistake is logged and the
+    /// old one stays. Exit code 0 if all that was read is published, 1 if not, 78 for mistakes in the configuration.
     Run(run::Options),
     /// Read the configuration and the files it names; print what it comes to, or every mistake with its line
     ///
@@ -53,7 +56,7 @@ pub enum Command {
 }
 
 /// Where the configuration is.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct File {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE", env = "PILLARBOX_COLLECTOR_CONFIG", default_value = DEFAULT_FILE)]

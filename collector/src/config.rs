@@ -10,6 +10,7 @@ use pillarbox_config::value;
 use pillarbox_config::yaml::{self, Node, Text};
 use pillarbox_proto::topology::Topology;
 
+mod changes;
 mod master;
 mod salt;
 
@@ -51,7 +52,7 @@ const NATS: Known = Known {
 };
 
 /// What is true.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The master's name, as `<name>_master` names it as a minion of its own runners.
     pub master: String,

@@ -51,7 +51,9 @@ pub struct Arguments {
 pub enum Command {
     /// Work: read events, make messages, deliver them, until SIGTERM or Ctrl-C
     ///
-    /// Creates what is missing on NATS first. Waits for NATS as long as it takes.
+    /// Creates what is missing on NATS first. Waits for NATS as long as it takes. SIGHUP reads the configuration again, and the
+    /// secrets that it names: a good one is taken while the work goes on, of a bad one every mistake is logged and the old
+    /// one stays. Exit code 0 if everything in hand was finished, 1 if not, 78 for mistakes in the configuration.
     Run {
         /// After SIGTERM or Ctrl-C, finish what is in hand for at most this long. A second signal ends at once; what was
         /// not finished is done by another worker, or at the next start

@@ -136,3 +136,56 @@ async fn a_rotated_secret_is_used_from_then_on() {
     );
     stack.finish().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_collector_that_takes_a_new_file_misses_nothing_on_the_bus() {
+    const ALL: u32 = 300;
+    let stack = scenario(AUDIT).collector("queue: 64MiB");
+    // Said when the two that read the same bus for a moment publish the same event at the same time.
+    let stack = stack.announce("events already that this collector never sent");
+    let mut stack = stack.on_bus().await.unwrap();
+    for number in 1..=ALL {
+        stack.master.send(&job(number, "test.ping")).await;
+        if number == ALL / 3 {
+            stack.rewrite_collector("64MiB", "32MiB").unwrap();
+            stack.collector.signal(Signal::SIGHUP);
+        }
+        if number == 2 * ALL / 3 {
+            stack.master.connected(2).await.unwrap();
+        }
+    }
+    let taken = format!("{TAKEN}queue");
+    stack.collector.says(&taken).await.unwrap();
+    let all = usize::try_from(ALL).unwrap();
+    assert_eq!(stack.events(ALL.into()).await.unwrap().len(), all);
+    stack.collector.signal(Signal::SIGHUP);
+    let as_it_was = "the configuration is as it was";
+    stack.collector.says(as_it_was).await.unwrap();
+    assert_eq!(stack.events(ALL.into()).await.unwrap().len(), all);
+    assert_eq!(stack.master.connections(), 2);
+    assert!(!stack.collector.said().1.contains("was not heard"));
+    stack.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_collector_keeps_its_file_when_the_new_one_is_broken() {
+    let stack = scenario(AUDIT).announce("collector.yml:");
+    let mut stack = stack
+        .announce("kept the configuration")
+        .on_bus()
+        .await
+        .unwrap();
+    stack
+        .rewrite_collector("cluster: prod", "cluser: !prod")
+        .unwrap();
+    stack.collector.signal(Signal::SIGHUP);
+    let collector = &mut stack.collector;
+    let kept = "kept the configuration that is in force";
+    collector.says(kept).await.unwrap();
+    for mistake in ["did you mean `cluster`?", "YAML reads `!prod` as a tag"] {
+        collector.says(mistake).await.unwrap();
+    }
+    stack.master.send(&job(1, "state.apply")).await;
+    told_exactly(&mut stack, &[title(1, "state.apply")]).await;
+    stack.finish().await.unwrap();
+}

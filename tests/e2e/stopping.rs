@@ -161,3 +161,47 @@ async fn what_was_not_begun_goes_to_another_worker_at_once() {
     assert_eq!(stack.slack.posted().len(), FLOOD as usize);
     stack.finish().await.unwrap();
 }
+
+/// A collector alone with what it has read, and NATS away.
+async fn holding(count: u32) -> Stack<Bus> {
+    let stack = scenario(ROUTE)
+        .announce("the connection to NATS is lost")
+        .announce("the NATS client says")
+        .announce("told to stop again")
+        .announce("does not acknowledge");
+    let mut stack = stack.on_bus().await.unwrap();
+    stack.notifiers[0].terminate(GRACE).await.unwrap();
+    stack.nats.kill_9().await.unwrap();
+    let lost = "the connection to NATS is lost";
+    stack.collector.says(lost).await.unwrap();
+    for number in 1..=count {
+        let job = Job::new(number, "test.ping").on("web1", &["web1"]);
+        stack.master.send(&job.new_event()).await;
+    }
+    stack.collector.signal(Signal::SIGTERM);
+    let told = "told to stop: publishing what was read";
+    stack.collector.says(told).await.unwrap();
+    stack
+}
+
+#[tokio::test]
+async fn a_collector_publishes_what_it_has_read_before_it_ends() {
+    const HELD: u32 = 50;
+    let mut stack = holding(HELD).await;
+    stack.nats.restart().await.unwrap();
+    assert_eq!(stack.collector.end(GRACE).await.unwrap(), Some(0));
+    let events = stack.events(HELD.into()).await.unwrap();
+    assert_eq!(events.len(), usize::try_from(HELD).unwrap());
+    stack.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_collector_at_once() {
+    let mut stack = holding(1).await;
+    stack.collector.signal(Signal::SIGTERM);
+    let at_once = Duration::from_secs(5); // the grace period is 10 s
+    assert_eq!(stack.collector.end(at_once).await.unwrap(), Some(1));
+    let said = stack.collector.said().1;
+    assert!(said.contains("stopping at once"), "{said}");
+    stack.finish().await.unwrap();
+}
