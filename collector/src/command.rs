@@ -11,6 +11,8 @@ use crate::config::{Config, DEFAULT_FILE, Mistakes};
 
 pub mod run;
 
+pub mod init;
+
 pub mod check;
 
 pub mod decode;
@@ -44,6 +46,10 @@ pub enum Command {
     /// SIGHUP reads the configuration again: a good one is taken without a gap, of a bad one every mistake is logged and the
     /// old one stays. Exit code 0 if all that was read is published, 1 if not, 78 for mistakes in the configuration.
     Run(run::Options),
+    /// Print a commented configuration that works, filled in with what the master's own says
+    ///
+    /// pillarbox-collector init > /etc/pillarbox/collector.yaml
+    Init(init::Init),
     /// Read the configuration and the files it names; print what it comes to, or every mistake with its line
     ///
     /// Connects to nothing. Exit code 78 if there are mistakes.
@@ -71,7 +77,7 @@ impl File {
 }
 
 /// As the kernel has it.
-fn hostname() -> String {
+pub(crate) fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         "" => "localhost".to_owned(),

@@ -18,6 +18,8 @@ pub use pillarbox_config::mistake::{Mistakes, Remarks};
 pub use pillarbox_config::nats::{Login, Nats};
 pub(crate) use pillarbox_config::size;
 
+pub(crate) use salt::{Found, MASTER_FILE};
+
 use salt::Salt;
 
 /// Where the file is unless said otherwise.

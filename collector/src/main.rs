@@ -12,6 +12,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Run(options) => start(&options, &arguments.log),
+        Command::Init(init) => Ok(init.run()?),
         Command::Check(file) => Ok(check::check(&file, std::io::stdout())?),
         Command::Decode(decode) => Ok(decode.run()?),
     }

@@ -3,6 +3,7 @@
 //!
 //! In the order of reading: [`yaml`] makes the tree (with what [`unquoted`] words did to it), [`fields`] takes a mapping
 //! apart, [`value`], [`size`], [`secret`] and [`nats`] judge what stands there, and [`mistake`] keeps all that is wrong.
+//! [`new_file`] is where a first configuration is put.
 
 pub mod yaml;
 
@@ -21,3 +22,5 @@ pub mod secret;
 pub mod nats;
 
 pub mod mistake;
+
+pub mod new_file;

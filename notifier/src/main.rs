@@ -5,14 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use pillarbox_notifier::command::{Arguments, Command, check, provision, refuse, run};
+use pillarbox_notifier::command::{Arguments, Command, check, init, provision, refuse, run};
 use pillarbox_notifier::telemetry;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if matches!(arguments.command, Command::Check) {
-        return check::check(&arguments);
+    match &arguments.command {
+        Command::Check => return check::check(&arguments),
+        Command::Init { output } => return init::init(output.as_deref()),
+        Command::Run { .. } | Command::Provision => {}
     }
     match work(arguments).await {
         Ok(code) => code,
@@ -56,7 +58,7 @@ async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 .context("cannot set up NATS")?;
             tracing::info!("streams, consumers and buckets are as they should be");
         }
-        Command::Check => {}
+        Command::Check | Command::Init { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,6 +19,8 @@ pub(crate) const MASTER_FILE: &str = "/etc/salt/master";
 pub(crate) const SOCK_DIR: &str = "/var/run/salt/master";
 /// Salt's `max_event_size` unless the master's file says otherwise (SALT.md §4).
 const MAX_EVENT_SIZE: usize = 1 << 20;
+/// Salt's `user` unless the master's file says otherwise.
+const USER: &str = "root";
 /// Salt's `tcp_master_pub_port` (SALT.md §2).
 const PUB_PORT: u16 = 4512;
 /// The smallest bound of a frame: a raised `max_event_size` that nobody told us is no reason to drop the connection.
@@ -41,6 +43,38 @@ const SALT: Known = Known {
 
 /// What is known of the master.
 pub(super) struct Salt(Master);
+
+/// What a new configuration is filled in with: the master's own, Salt's defaults where it says nothing.
+pub(crate) struct Found {
+    /// Why the master's configuration says nothing, if it does not.
+    pub(crate) nothing: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) sock_dir: PathBuf,
+    pub(crate) user: String,
+    pub(crate) max_event_size: usize,
+    pub(crate) ipc_mode: String,
+    pub(crate) port: u16,
+}
+
+impl Found {
+    /// Looks into a master's configuration.
+    pub(crate) fn look(file: &Path) -> Found {
+        let (master, nothing) = match master::read(file) {
+            Ok(master) => (master, None),
+            Err(error) => (Master::default(), Some(error.to_string())),
+        };
+        let text = |text: Option<String>, unless: &str| text.unwrap_or_else(|| unless.to_owned());
+        Found {
+            nothing,
+            id: master.id,
+            sock_dir: master.sock_dir.unwrap_or_else(|| SOCK_DIR.into()),
+            user: text(master.user, USER),
+            max_event_size: master.max_event_size.unwrap_or(MAX_EVENT_SIZE),
+            ipc_mode: text(master.ipc_mode, "ipc"),
+            port: master.tcp_master_pub_port.unwrap_or(PUB_PORT),
+        }
+    }
+}
 
 impl Salt {
     /// Reads `salt` of `top`, and the master's own file.
@@ -71,7 +105,7 @@ impl Salt {
                 Some(_) | None => Socket::Unix(dir.join("master_event_pub.ipc")),
             },
             max_frame: event.saturating_mul(4).max(MIN_MAX_FRAME).min(queue),
-            user: master.user.clone().unwrap_or_else(|| "root".to_owned()),
+            user: master.user.clone().unwrap_or_else(|| USER.to_owned()),
         }
     }
 }
