@@ -18,12 +18,10 @@ use tokio_util::task::TaskTracker;
 use crate::nats::Nats;
 use crate::telemetry;
 
-/// A request ends after this, filled or not: one that a restart of NATS swallowed costs no more.
-const EXPIRES: Duration = Duration::from_secs(5);
+/// A request ends after this, filled or not: one that a restart of NATS swallowed costs no more, and so does a worker's end.
+const EXPIRES: Duration = Duration::from_secs(1);
 /// The server's own word that a request has ended may be late by this.
 const BREATH: Duration = Duration::from_millis(500);
-/// How long the server may take to say that nothing more is on its way. Without it, messages come back after [`ACK_WAIT`].
-const LAST_WORD: Duration = Duration::from_secs(2);
 /// How long to wait before a consumer that could not be reached is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -220,24 +218,14 @@ impl<'a> Request<'a> {
         Message { message, context }
     }
 
-    /// Nobody waits any more: what is on its way is for another worker, at once.
+    /// Nobody waits any more: until the request has ended, what comes goes back, to whoever asks next.
+    ///
+    /// Giving the subscription up instead would lose what is on its way: the server counts it as delivered.
     pub async fn hand_back(mut self) {
-        if self.left == 0 || self.answers.drain().await.is_err() {
-            return;
-        }
-        let mut on_its_way = Vec::new();
-        let _ = timeout(LAST_WORD, async {
-            while let Some(answer) = self.answers.next().await {
-                on_its_way.push(answer);
-            }
-        })
-        .await;
-        // Only now: while the request stood, the server would have sent them here again.
-        for answer in on_its_way
-            .into_iter()
-            .filter(|answer| answer.status.is_none())
-        {
-            let _ = self.message(answer).ack_with(AckKind::Nak(None)).await;
+        while let Ok(Some(message)) = self.next().await {
+            // Not sooner: while the request stands, the server would send it here again.
+            let ended = self.end.saturating_duration_since(Instant::now());
+            let _ = message.ack_with(AckKind::Nak(Some(ended))).await;
         }
     }
 }

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::server_time;
 use crate::config::Config;
 use crate::nats::{self, Nats};
 use crate::provision::{self, Provisioned};
 use crate::receiver::{Receiver, Sender};
 use crate::{RunError, deliver, digest, intake, sweep, telemetry};
+
+/// How long the server may take to say that it has read everything.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// A configuration that can be worked under.
 pub struct Shift {
@@ -74,6 +78,8 @@ impl Shift {
                 digest::run(two.0, two.1, two.2),
                 sweep::run(three.0, three.1, three.2),
             );
+            // Its answer comes after everything that was sent before it: no ack is lost with the process.
+            let _ = tokio::time::timeout(LAST_WORD, server_time(&nats)).await;
         }
     }
 }

@@ -10,7 +10,8 @@ use pillarbox_e2e::play::{Job, Return};
 use pillarbox_e2e::stack::Stack;
 use pillarbox_e2e::wait::until;
 use pillarbox_proto::delivery::{LedgerEntry, LedgerState};
-use pillarbox_proto::topology::{Bucket, Topology};
+use pillarbox_proto::subject::Group;
+use pillarbox_proto::topology::{Bucket, Topology, intake_name};
 use pillarbox_proto::wire;
 
 use crate::scenes::{scenario, titles};
@@ -143,7 +144,7 @@ async fn when_the_grace_is_over_it_says_so_and_another_worker_finishes() {
 /// A worker that is told to stop keeps nothing that it has not begun: it would come back only after 30 s.
 #[tokio::test]
 async fn what_was_not_begun_goes_to_another_worker_at_once() {
-    const FLOOD: u32 = 400;
+    const FLOOD: u32 = 200;
     let audit = "  - name: audit\n    on: start\n    receivers: [ops-slack]\n";
     let mut stack = scenario(audit).notifiers(2).on_bus().await.unwrap();
     for number in 1..=FLOOD {
@@ -155,10 +156,22 @@ async fn what_was_not_begun_goes_to_another_worker_at_once() {
         }
     }
     assert_eq!(stack.notifiers[0].end(GRACE).await.unwrap(), Some(0));
-    let all = async || (stack.slack.posted().len() >= FLOOD as usize).then_some(());
-    until(GRACE, "all to be told", all).await.unwrap();
+    let jetstream = async_nats::jetstream::new(stack.nats.client().await.unwrap());
+    let (topology, group) = (Topology::default(), Group::new("main").unwrap());
+    let (events, intake) = (topology.events_name(), intake_name(&group));
+    stack.events(FLOOD.into()).await.unwrap();
+    let all_passed_on = async || {
+        let stream = jetstream.get_stream(&events).await.ok()?;
+        let info = stream.consumer_info(&intake).await.ok()?;
+        (info.num_pending == 0 && info.num_ack_pending == 0).then_some(())
+    };
+    let what = "the other worker to have passed every event on";
+    until(GRACE, what, all_passed_on).await.unwrap();
+    let told = stack.told(usize::try_from(FLOOD).unwrap()).await;
+    told.unwrap();
     stack.settled().await.unwrap();
-    assert_eq!(stack.slack.posted().len(), FLOOD as usize);
+    let flood = usize::try_from(FLOOD).unwrap();
+    assert_eq!(stack.slack.posted().len(), flood);
     stack.finish().await.unwrap();
 }
 

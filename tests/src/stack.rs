@@ -323,8 +323,10 @@ impl<M> Stack<M> {
     fn rewrite(&self, file: &str, text: &str, by: &str) -> anyhow::Result<()> {
         let written = std::fs::read_to_string(self.scratch.path().join(file))?;
         anyhow::ensure!(written.contains(text), "no `{text}` in {file}:\n{written}");
-        self.scratch.file(file, &written.replace(text, by))?;
-        Ok(())
+        // In one step: a program may be reading it.
+        let new = format!("{file}.new");
+        let new = self.scratch.file(&new, &written.replace(text, by))?;
+        Ok(std::fs::rename(new, self.scratch.path().join(file))?)
     }
 
     /// The directory with the configurations and logs of the programs.
