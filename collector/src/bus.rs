@@ -47,7 +47,7 @@ enum Ended {
     Stopped,
 }
 
-/// Reads the bus into the queue until shutdown.
+/// Reads the bus into the queue until shutdown; then what the kernel holds already, which nobody else would read.
 pub async fn listen(
     bus: &Bus,
     queue: Writer<Heard>,
@@ -148,9 +148,6 @@ impl Ear<'_> {
                     self.wait(stream).await?;
                 }
                 Err(error) => return Err(error.into()),
-            }
-            if self.shutdown.is_cancelled() {
-                return Err(Ended::Stopped);
             }
             tokio::task::yield_now().await;
         }

@@ -11,6 +11,8 @@ use crate::config::{Config, DEFAULT_FILE, Mistakes};
 
 pub mod run;
 
+pub mod init;
+
 pub mod check;
 
 pub mod decode;
@@ -41,9 +43,16 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read the bus and publish until told to stop (SIGTERM, SIGINT).
+    /// Read the bus and publish until SIGTERM or Ctrl-C; then publish what was read
+    ///
+    /// SIGHUP reads the configuration again: a good one is taken without a gap, of a bad one every mistake is logged and the
+    /// old one stays. Exit code 0 if all that was read is published, 1 if not, 78 for mistakes in the configuration.
     Run(run::Options),
-    /// Read the configuration and the files it names; print `ok` and what it comes to, or every mistake with its line
+    /// Print a commented configuration that works, filled in with what the master's own says
+    ///
+    /// pillarbox-collector init > /etc/pillarbox/collector.yaml
+    Init(init::Init),
+    /// Read the configuration and the files it names; print what it comes to, or every mistake with its line
     ///
     /// Connects to nothing. Exit code 78 if there are mistakes.
     Check(File),
@@ -60,7 +69,7 @@ pub enum Command {
 }
 
 /// Where the configuration is.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct File {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE", env = "PILLARBOX_COLLECTOR_CONFIG", default_value = DEFAULT_FILE)]
@@ -75,7 +84,7 @@ impl File {
 }
 
 /// As the kernel has it.
-fn hostname() -> String {
+pub(crate) fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         "" => "localhost".to_owned(),

@@ -1,48 +1,64 @@
 //! The collector's configuration: what was written becomes what is true, or every mistake at once.
 //! It connects to nothing; it reads the files that the configuration names, so that a missing one is a mistake here.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use pillarbox_config::fields::{Fields, Known};
+use pillarbox_config::mistake::{Mistake, Notes, Place};
+use pillarbox_config::value;
+use pillarbox_config::yaml::{self, Node, Text};
 use pillarbox_proto::topology::Topology;
-use secrecy::SecretString;
 
 mod cache;
+mod changes;
 mod master;
-mod mistake;
-mod nats;
-mod section;
-pub(crate) mod size;
-mod yaml;
+mod salt;
 
 pub use cache::NoJobCache;
-pub use mistake::Mistakes;
-pub use nats::{Login, Nats};
+pub use pillarbox_config::mistake::{Mistakes, Remarks};
+pub use pillarbox_config::nats::{Login, Nats};
+pub(crate) use pillarbox_config::size;
+
+pub(crate) use salt::{Found, MASTER_FILE};
 
 use crate::job_cache::JobCache;
 use crate::normalize::Origin;
-use master::Master;
-use section::Section;
-use yaml::{Place, Placed};
+use salt::Salt;
 
 /// Where the file is unless said otherwise.
 pub const DEFAULT_FILE: &str = "/etc/pillarbox/collector.yaml";
-const MASTER_FILE: &str = "/etc/salt/master";
-/// Salt's `sock_dir` unless the master's file says otherwise (SALT.md §2).
-pub(crate) const SOCK_DIR: &str = "/var/run/salt/master";
-/// Salt's `cachedir` unless the master's file says otherwise (SALT.md §5).
-pub(crate) const CACHEDIR: &str = "/var/cache/salt/master";
-/// Salt's `max_event_size` unless the master's file says otherwise (SALT.md §4).
-const MAX_EVENT_SIZE: usize = 1 << 20;
-/// Salt's `tcp_master_pub_port` (SALT.md §2).
-const PUB_PORT: u16 = 4512;
-/// The smallest bound of a frame: a raised `max_event_size` that nobody told us is no reason to drop the connection.
-const MIN_MAX_FRAME: usize = 16 << 20;
 const QUEUE: usize = 64 << 20;
 const MIN_QUEUE: usize = 4 << 20;
 
+const FILE: Known = Known {
+    of: "the file",
+    keys: &["master", "cluster", "salt", "nats", "queue"],
+    not_yet: &["redact"],
+    needed: &[(
+        "nats",
+        "write where it is, like nats: { url: nats://nats.example.com:4222 }",
+    )],
+    secrets: &[],
+};
+
+const NATS: Known = Known {
+    of: "`nats`",
+    keys: &[
+        "url",
+        "credentials",
+        "nkey_file",
+        "user",
+        "password_file",
+        "prefix",
+    ],
+    not_yet: &["tls", "token_file"],
+    needed: &[("url", pillarbox_config::nats::URL_ADVICE)],
+    secrets: &[("password", "password_file"), ("token", "token_file")],
+};
+
 /// What is true.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The master's name, as `<name>_master` names it as a minion of its own runners.
     pub master: String,
@@ -56,6 +72,8 @@ pub struct Config {
     pub nats: Nats,
     /// Bytes that may wait, frames and events together.
     pub queue: usize,
+    /// What else there is to say of the file.
+    pub remarks: Remarks,
 }
 
 /// The master's event bus.
@@ -89,49 +107,45 @@ impl std::fmt::Display for Socket {
 
 impl Config {
     /// Reads a file and what it names. `hostname` stands in for the master's id where nothing says it.
+    ///
+    /// # Errors
+    /// Every mistake in it, each with its place and what to do.
     pub fn read(file: &Path, hostname: &str) -> Result<Config, Mistakes> {
-        let mut mistakes = Mistakes::new(file);
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
+        let mut notes = Notes::default();
+        let config = match std::fs::read_to_string(file) {
+            Ok(text) => Config::parse(&text, file, hostname, &mut notes),
             Err(error) => {
-                let hint = "`--config FILE` names another";
-                mistakes.add(Place::START, format!("cannot read it: {error}; {hint}"));
-                return mistakes.or(None);
+                let why = error.to_string();
+                notes.wrong(Place::START, Mistake::Unreadable { why });
+                None
             }
         };
-        let config = Config::parse(&text, hostname, &mut mistakes);
-        mistakes.or(config)
+        let remarks = notes.close(file)?;
+        let config = config.map(|config| Config { remarks, ..config });
+        let needs = "`nats`";
+        config.ok_or_else(|| Mistakes::one(file, Mistake::EmptyFile { needs }))
     }
 
-    fn parse(text: &str, hostname: &str, mistakes: &mut Mistakes) -> Option<Config> {
-        let root = match yaml::parse(text) {
-            Ok(root) => root,
-            Err((place, text)) => {
-                mistakes.add(place, text);
-                return None;
-            }
-        };
-        let known = ["master", "cluster", "salt", "nats", "queue"];
-        let top = Section::new("", &root, &known, mistakes);
-        let salt = Salt::read(&top, mistakes);
-        let nats = Nats::read(&top, mistakes);
-        let queue = queue(&top, mistakes);
-        let master = match top.text("master", mistakes) {
-            Some(name) => name.value,
-            None => salt
-                .master
-                .id
-                .clone()
-                .unwrap_or_else(|| hostname.to_owned()),
-        };
-        let cluster = top.text("cluster", mistakes);
+    /// Everything but the reading of the file itself. `None` for mistakes, which are noted, or for no content.
+    fn parse(text: &str, file: &Path, hostname: &str, notes: &mut Notes) -> Option<Config> {
+        let root = yaml::read(text, notes)?;
+        if matches!(root.value, yaml::Value::Nothing) {
+            return None;
+        }
+        let top = Fields::open(root, "the file", &FILE, notes)?;
+        let salt = Salt::read(&top, file, notes);
+        let nats = top.node("nats").and_then(|node| nats(node, file, notes));
+        let queue = queue(&top, notes);
+        let name = named(&top, "master", notes).or_else(|| salt.id().map(str::to_owned));
+        let master = name.unwrap_or_else(|| hostname.to_owned());
         Some(Config {
-            cluster: cluster.map_or_else(|| master.clone(), |name| name.value),
+            cluster: named(&top, "cluster", notes).unwrap_or_else(|| master.clone()),
             master,
             bus: salt.bus(queue),
-            job_cache: salt.job_cache,
+            job_cache: salt.job_cache(),
             nats: nats?,
             queue,
+            remarks: Remarks::default(),
         })
     }
 
@@ -145,136 +159,42 @@ impl Config {
 
     /// How everything on NATS is named.
     pub fn topology(&self) -> Topology {
-        Topology {
-            prefix: self.nats.prefix.clone(),
-            ..Topology::default()
+        let mut topology = Topology::default();
+        if let Some(prefix) = &self.nats.prefix {
+            topology.prefix.clone_from(prefix);
         }
+        topology
     }
 }
 
-fn queue(top: &Section<'_>, mistakes: &mut Mistakes) -> usize {
-    match top.size("queue", mistakes) {
-        None => QUEUE,
-        Some(Placed { value, place }) if value < MIN_QUEUE => {
-            let least = size::show(MIN_QUEUE);
-            mistakes.add(
-                place,
-                format!("queue: at least {least}, or one large return does not fit"),
-            );
+fn nats(node: Node, beside: &Path, notes: &mut Notes) -> Option<Nats> {
+    let fields = Fields::open(node, "nats", &NATS, notes)?;
+    Nats::read(&fields, beside, notes)
+}
+
+/// A name that says something.
+fn named(top: &Fields, key: &str, notes: &mut Notes) -> Option<String> {
+    let Text { place, text } = top.text(key, notes)?;
+    if text.trim().is_empty() {
+        let key = key.to_owned();
+        notes.wrong(place, Mistake::NoValue { key });
+        return None;
+    }
+    Some(text)
+}
+
+fn queue(top: &Fields, notes: &mut Notes) -> usize {
+    let written = top.text("queue", notes);
+    match (value::size(written.as_ref(), "queue", notes), written) {
+        (Some(bytes), Some(written)) if bytes < MIN_QUEUE => {
+            let mistake = Mistake::OutOfRange {
+                key: "queue",
+                text: written.text,
+                expected: "at least 4MiB, or one large return does not fit",
+            };
+            notes.wrong(written.place, mistake);
             QUEUE
         }
-        Some(size) => size.value,
+        (bytes, _) => bytes.unwrap_or(QUEUE),
     }
 }
-
-/// The `salt` section over the master's own file over Salt's defaults.
-struct Salt {
-    master: Master,
-    job_cache: Result<JobCache, NoJobCache>,
-}
-
-impl Salt {
-    fn read(top: &Section<'_>, mistakes: &mut Mistakes) -> Salt {
-        let nothing = Placed {
-            value: yaml::Node::Null,
-            place: top.place(),
-        };
-        let known = [
-            "config",
-            "sock_dir",
-            "max_event_size",
-            "user",
-            "ipc_mode",
-            "tcp_master_pub_port",
-            "cachedir",
-            "hash_type",
-        ];
-        let node = top.get("salt").unwrap_or(&nothing);
-        let salt = Section::new("salt", node, &known, mistakes);
-        let sock_dir = salt.text("sock_dir", mistakes);
-        let known_without = top.get("master").is_some() && sock_dir.is_some();
-        let mut master = Salt::master(&salt, known_without, mistakes);
-        master.sock_dir = sock_dir.map(|dir| dir.value.into()).or(master.sock_dir);
-        if let Some(size) = salt.size("max_event_size", mistakes) {
-            master.max_event_size = Some(size.value);
-        }
-        if let Some(user) = salt.text("user", mistakes) {
-            master.user = Some(user.value);
-        }
-        Salt::ipc(&salt, &mut master, mistakes);
-        let job_cache = cache::read(&salt, &master, mistakes);
-        Salt { master, job_cache }
-    }
-
-    /// The master's own file. It may be missing where this file says all that is needed of it.
-    fn master(salt: &Section<'_>, known_without: bool, mistakes: &mut Mistakes) -> Master {
-        let named = salt.text("config", mistakes);
-        let file = named.as_ref().map_or(MASTER_FILE, |file| &file.value);
-        let place = named.as_ref().map_or(salt.place(), |file| file.place);
-        match master::read(Path::new(file)) {
-            Ok(master) => master,
-            Err(master::MasterError::Read { .. }) if known_without => Master::default(),
-            Err(error @ master::MasterError::Read { .. }) => {
-                let hint = "without it, `master` and `salt.sock_dir` must be set here";
-                mistakes.add(place, format!("salt.config: {error}; {hint}"));
-                Master::default()
-            }
-            Err(error @ master::MasterError::Parse { .. }) => {
-                mistakes.add(place, format!("salt.config: {error}"));
-                Master::default()
-            }
-        }
-    }
-
-    fn ipc(salt: &Section<'_>, master: &mut Master, mistakes: &mut Mistakes) {
-        if let Some(mode) = salt.text("ipc_mode", mistakes) {
-            if !matches!(mode.value.as_str(), "ipc" | "tcp") {
-                let text = format!("salt.ipc_mode: `{}` is neither ipc nor tcp", mode.value);
-                mistakes.add(mode.place, text);
-            }
-            master.ipc_mode = Some(mode.value);
-        }
-        if let Some(port) = salt.text("tcp_master_pub_port", mistakes) {
-            master.tcp_master_pub_port = port.value.parse().ok();
-            if master.tcp_master_pub_port.is_none() {
-                let text = format!("salt.tcp_master_pub_port: `{}` is no port", port.value);
-                mistakes.add(port.place, text);
-            }
-        }
-    }
-
-    /// A frame may be four times an event's bound, which Salt measures in Python's sizes, and never more than the queue.
-    fn bus(&self, queue: usize) -> Bus {
-        let master = &self.master;
-        let event = master.max_event_size.unwrap_or(MAX_EVENT_SIZE);
-        let dir = master.sock_dir.clone().unwrap_or_else(|| SOCK_DIR.into());
-        let port = master.tcp_master_pub_port.unwrap_or(PUB_PORT);
-        Bus {
-            socket: match master.ipc_mode.as_deref() {
-                Some("tcp") => Socket::Tcp((Ipv4Addr::LOCALHOST, port).into()),
-                Some(_) | None => Socket::Unix(dir.join("master_event_pub.ipc")),
-            },
-            max_frame: event.saturating_mul(4).max(MIN_MAX_FRAME).min(queue),
-            user: master.user.clone().unwrap_or_else(|| "root".to_owned()),
-        }
-    }
-}
-
-/// A secret's file, without the newline that editors add.
-fn secret(file: &Placed<String>, path: &str, mistakes: &mut Mistakes) -> Option<SecretString> {
-    match std::fs::read_to_string(&file.value) {
-        Ok(text) if text.trim().is_empty() => {
-            mistakes.add(file.place, format!("{path}: {} is empty", file.value));
-            None
-        }
-        Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned().into()),
-        Err(error) => {
-            let text = format!("{path}: cannot read {}: {error}", file.value);
-            mistakes.add(file.place, text);
-            None
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

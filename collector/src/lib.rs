@@ -4,6 +4,7 @@
 //! # Layout, in the order an event travels
 //!
 //! - [`command`], [`config`], [`telemetry`]: the edges.
+//! - [`shift`]: all that follows, under one configuration.
 //! - [`bus`] (shell): connect, read at once, reconnect; [`gap`] (core): what was missed meanwhile.
 //! - [`frame`] (core): bytes become frames.
 //! - [`queue`](mod@queue): what waits, bounded in bytes.
@@ -21,7 +22,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,8 @@ pub mod telemetry;
 mod backoff;
 
 mod clock;
+
+pub mod shift;
 
 pub mod bus;
 
@@ -65,22 +69,18 @@ pub mod lookup;
 
 pub mod counts;
 
-use bus::Heard;
 use config::Config;
 use counts::Counts;
-use mark::{Ears, Marks};
-use normalize::Origin;
-use outgoing::Outbox;
-use publish::connect::{ConnectError, connect};
-use publish::{Kind, Publisher};
-use queue::{Budget, Reader, queue};
-use reading::Out;
+use publish::connect::ConnectError;
+use queue::Budget;
+use shift::{Common, Shift};
 
 /// How often the counts are logged.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How long the last low-water mark may take to be written.
-const LAST_MARK: Duration = Duration::from_secs(2);
+/// For how long a shift and the next read the same bus, so that nothing falls between them: what the master had begun to
+/// write to the old one comes meanwhile. What both read is recognised by its id.
+const OVERLAP: Duration = Duration::from_secs(1);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,88 +92,73 @@ pub enum Ended {
 }
 
 /// Reads the bus and publishes until shutdown; then stops reading, and publishes what was read for at most `grace`.
+///
+/// Whenever `configs` changes, a new shift begins under the new one, and the old one ends when the new one hears the bus.
+///
+/// # Errors
+/// When a client of NATS cannot be made.
 pub async fn run(
-    config: Config,
+    mut configs: watch::Receiver<Config>,
     grace: Duration,
     shutdown: CancellationToken,
 ) -> Result<Ended, ConnectError> {
-    let counts = Arc::new(Counts::default());
-    let budget = Budget::new(config.queue);
-    let client = connect(&config).await?;
-    let (frames, heard) = queue(&budget);
-    let stages = stages(&config, &client, heard, &budget, &counts);
-    let minutes = tokio::spawn(minutes(Arc::clone(&counts), budget.clone()));
-    let ears = Ears::default();
-    let marks = Marks::new(&config, &client).keep(ears.clone(), budget.clone(), shutdown.clone());
-    let marks = tokio::spawn(marks);
-    let desk = lookup::Desk::new(&config, client, Arc::clone(&counts));
-    let lookups = tokio::spawn(lookup::serve(desk, shutdown.clone()));
-
-    bus::listen(
-        &config.bus,
-        frames,
-        Arc::clone(&counts),
-        ears.clone(),
-        shutdown,
-    )
-    .await;
-
-    let ended = drain(stages, grace, &budget).await;
-    last_mark(marks, &ears, &budget).await;
-    let _ = lookups.await; // it ends by itself, soon after the shutdown
+    let config = configs.borrow_and_update().clone();
+    let common = Common::new(config.queue);
+    let minutes = tokio::spawn(minutes(Arc::clone(&common.counts), common.budget.clone()));
+    let mut shifts = JoinSet::new();
+    let mut on = Shift::begin(config, &common, false, &shutdown, &mut shifts).await?;
+    let mut coming: Option<Shift> = None;
+    loop {
+        tokio::select! {
+            () = on.ended() => break,
+            Ok(()) = configs.changed() => {
+                let config = configs.borrow_and_update().clone();
+                let changes = config.changes_since(&coming.as_ref().unwrap_or(&on).config);
+                if changes.is_empty() {
+                    tracing::info!("the configuration is as it was");
+                    continue;
+                }
+                match Shift::begin(config, &common, true, &shutdown, &mut shifts).await {
+                    Ok(shift) => {
+                        tracing::info!("took the new configuration: {}", changes.join(", "));
+                        coming = Some(shift); // one that has not come to hear yet ends here
+                    }
+                    Err(error) => tracing::error!("cannot work under the new configuration: {error}; kept the one before"),
+                }
+            }
+            Some(next) = hears(&mut coming) => {
+                common.budget.resize(next.config.queue);
+                on = next; // and the one before ends
+            }
+        }
+    }
+    shutdown.cancel();
+    let ended = drain(shifts, grace, &common.budget).await;
+    on.close(&common.budget).await;
     minutes.abort();
-    counts.log(budget.used());
+    common.counts.log(common.budget.used());
     Ok(ended)
 }
 
-/// What was drained counts as heard: the next collector reports no more than what it truly missed.
-async fn last_mark(marks: JoinHandle<Option<Marks>>, ears: &Ears, budget: &Budget) {
-    if let Ok(Some(mut marks)) = marks.await {
-        let _ = tokio::time::timeout(LAST_MARK, marks.write(ears, budget)).await;
-    }
+/// The coming shift, as soon as it has heard the bus for a while.
+async fn hears(coming: &mut Option<Shift>) -> Option<Shift> {
+    coming.as_ref()?.hears().await;
+    tokio::time::sleep(OVERLAP).await;
+    coming.take()
 }
 
-/// Everything behind the bus. Each stage ends when the queue before it has: the reading, the events, the letters.
-fn stages(
-    config: &Config,
-    client: &async_nats::Client,
-    heard: Reader<Heard>,
-    budget: &Budget,
-    counts: &Arc<Counts>,
-) -> [JoinHandle<()>; 3] {
-    let origin = Origin {
-        cluster: config.cluster.clone(),
-        master: config.master.clone(),
-    };
-    let topology = config.topology();
-    let outbox = Outbox::new(origin.clone(), &topology);
-    let (events, to_publish) = queue(budget);
-    let (letters, to_bury) = queue(budget);
-    let publisher = |stream, kind| Publisher::new(client, stream, kind, counts);
-    let to_events = publisher(topology.events_name(), Kind::Events);
-    let to_letters = publisher(topology.dead_letters_name(), Kind::Letters);
-    let (refused, box_, counts) = (letters.clone(), outbox.clone(), Arc::clone(counts));
-    [
-        tokio::task::spawn_blocking(move || {
-            reading::read(&origin, &outbox, heard, &Out { events, letters }, &counts);
-        }),
-        tokio::spawn(publish::events(to_events, to_publish, refused, box_)),
-        tokio::spawn(publish::letters(to_letters, to_bury)),
-    ]
-}
-
-/// Waits until every stage is through with what it has.
-async fn drain(stages: [JoinHandle<()>; 3], grace: Duration, budget: &Budget) -> Ended {
+/// Waits until every shift is through with what it has.
+async fn drain(mut shifts: JoinSet<bool>, grace: Duration, budget: &Budget) -> Ended {
     let all = async {
-        let mut failed = false;
-        for stage in stages {
-            failed |= stage.await.is_err();
+        let mut well = true;
+        while let Some(ended) = shifts.join_next().await {
+            well &= ended.unwrap_or(false);
         }
-        failed
+        well
     };
     let (left, why) = match tokio::time::timeout(grace, all).await {
-        Ok(false) => return Ended::Drained,
-        Ok(true) => (budget.items(), "a part of the collector failed"),
+        Ok(true) => return Ended::Drained,
+        Ok(false) => (budget.items(), "a part of the collector failed"),
         Err(_) => (budget.items(), "the grace period is over"),
     };
     tracing::error!(

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use pillarbox_collector::command::run::{Options, shutdown};
+use pillarbox_collector::command::run::{Options, listen};
 use pillarbox_collector::command::{Arguments, Command, check, refuse};
 use pillarbox_collector::{Ended, run, telemetry};
 
@@ -12,6 +12,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Run(options) => start(&options, &arguments.log),
+        Command::Init(init) => Ok(init.run()?),
         Command::Check(file) => Ok(check::check(&file, std::io::stdout())?),
         Command::Decode(decode) => Ok(decode.run()?),
         Command::Lookup(lookup) => Ok(lookup.run()?),
@@ -25,8 +26,13 @@ fn start(options: &Options, log: &str) -> anyhow::Result<ExitCode> {
     };
     telemetry::start(log)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let ended =
-        runtime.block_on(async { anyhow::Ok(run(config, options.grace, shutdown()?).await?) });
+    let ended = runtime.block_on(async {
+        for warning in &config.remarks.warnings {
+            tracing::warn!("{warning}");
+        }
+        let asked = listen(options, config)?;
+        anyhow::Ok(run(asked.configs, options.grace, asked.shutdown).await?)
+    });
     runtime.shutdown_background();
     Ok(match ended? {
         Ended::Drained => ExitCode::SUCCESS,

@@ -23,6 +23,8 @@ const EVERY: Duration = Duration::from_secs(10);
 const ANOTHER: Duration = Duration::from_secs(EVERY.as_secs() + 2);
 /// How often NATS is asked again while it is away.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether the bus is connected.
+const LOOK: Duration = Duration::from_millis(50);
 /// No time yet.
 const NEVER: i64 = i64::MIN;
 
@@ -63,6 +65,16 @@ impl Ears {
             .store(now.as_microsecond(), Ordering::Relaxed);
     }
 
+    /// When the bus was first connected: waits for it.
+    pub async fn connection(&self) -> Timestamp {
+        loop {
+            if let Some(connected) = self.first_connected() {
+                return connected;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     fn first_connected(&self) -> Option<Timestamp> {
         time(self.0.connected.load(Ordering::Relaxed))
     }
@@ -86,6 +98,7 @@ pub struct Marks {
     jetstream: jetstream::Context,
     bucket: String,
     entry: CollectorEntry,
+    follows: bool,
 }
 
 /// Why the entry could not be read or written: NATS is away, or the bucket does not exist yet.
@@ -98,9 +111,10 @@ fn away<E: Into<async_nats::Error>>(error: E) -> Away {
 }
 
 impl Marks {
-    /// Of the master that the configuration names.
-    pub fn new(config: &Config, client: &async_nats::Client) -> Marks {
+    /// Of the master that the configuration names. One that `follows` another in the same process has nothing to report.
+    pub fn new(config: &Config, client: &async_nats::Client, follows: bool) -> Marks {
         Marks {
+            follows,
             jetstream: jetstream::new(client.clone()),
             bucket: config.topology().bucket_name(Bucket::Collectors),
             entry: CollectorEntry {
@@ -121,8 +135,11 @@ impl Marks {
         shutdown: CancellationToken,
     ) -> Option<Marks> {
         let started = async {
+            if self.follows {
+                return;
+            }
             let before = self.before().await;
-            let connected = first(&ears).await;
+            let connected = ears.connection().await;
             if let Some(from) = before.filter(|from| *from < connected) {
                 if self.passes(connected).await {
                     tracing::info!(
@@ -210,16 +227,6 @@ impl Marks {
         };
         let entry: CollectorEntry = wire::decode_entry(&body).map_err(away)?;
         entry.low_water.parse().map(Some).map_err(away)
-    }
-}
-
-/// When the bus was first connected.
-async fn first(ears: &Ears) -> Timestamp {
-    loop {
-        if let Some(connected) = ears.first_connected() {
-            return connected;
-        }
-        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -19,11 +19,12 @@ use crate::clock;
 use crate::counts::Counts;
 use crate::outgoing::{Outbox, Outgoing};
 use crate::queue::{Held, Reader, Writer};
+use crate::shift::Common;
 
 mod atomic;
 mod batch;
 pub mod connect;
-mod recent;
+pub mod recent;
 mod verdict;
 mod window;
 
@@ -136,16 +137,16 @@ type Refused = (Held<Outgoing>, String);
 
 impl Publisher {
     /// Publishes to `stream`.
-    pub fn new(client: &Client, stream: String, kind: Kind, counts: &Arc<Counts>) -> Publisher {
+    pub fn new(client: &Client, stream: String, kind: Kind, known: &Common) -> Publisher {
         let jetstream = ContextBuilder::new().timeout(ACK).build(client.clone());
         Publisher {
             client: client.clone(),
             jetstream,
             stream,
             kind,
-            counts: Arc::clone(counts),
+            counts: Arc::clone(&known.counts),
             batches: Batches::new(clock::unique()),
-            recent: Recent::default(),
+            recent: known.recent.clone(),
             known: Known::default(),
             trouble: None,
             backoff: Backoff::default(),

@@ -12,7 +12,7 @@ const OVERHEAD: usize = 512;
 /// Bytes that may wait. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    limit: usize,
+    limit: Arc<AtomicUsize>,
     used: Arc<AtomicUsize>,
     items: Arc<AtomicUsize>,
 }
@@ -28,7 +28,7 @@ impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Budget {
         Budget {
-            limit,
+            limit: Arc::new(AtomicUsize::new(limit)),
             used: Arc::default(),
             items: Arc::default(),
         }
@@ -36,7 +36,12 @@ impl Budget {
 
     /// How many bytes there are in all.
     pub fn limit(&self) -> usize {
-        self.limit
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// From now on there are so many in all. What waits stays.
+    pub fn resize(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// How many are taken.
@@ -52,9 +57,10 @@ impl Budget {
     /// Takes bytes, if there are as many. Something larger than the whole budget fits when nothing else waits.
     fn take(&self, bytes: usize) -> Option<Charge> {
         let bytes = bytes.saturating_add(OVERHEAD);
+        let limit = self.limit();
         let fits = |used: usize| {
             let after = used.saturating_add(bytes);
-            (after <= self.limit || used == 0).then_some(after)
+            (after <= limit || used == 0).then_some(after)
         };
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)

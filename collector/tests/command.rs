@@ -41,7 +41,7 @@ fn check_says_what_the_file_comes_to() {
     let output = collector("check", &file);
     assert_eq!(
         text(&output.stdout),
-        "ok: master m1, cluster prod, socket /run/s/master_event_pub.ipc\n"
+        "ok: master m1, cluster prod, socket /run/s/master_event_pub.ipc, NATS nats://a:4222 as nobody\n"
     );
     assert_eq!(output.status.code(), Some(0));
 }
@@ -54,7 +54,7 @@ fn both_commands_refuse_a_file_with_mistakes_alike() {
     );
     let path = file.0.display();
     let expect = format!(
-        "{path}:1:1: nats.url: missing; write it like nats://127.0.0.1:4222\n{path}:2:8: queue: `lots` is no size; write it like 64MiB\n"
+        "{path}:1:1: the file needs `nats`; write where it is, like nats: {{ url: nats://nats.example.com:4222 }}\n{path}:2:8: `lots` is no size for `queue`; write it like 64MiB\n"
     );
     for command in ["check", "run"] {
         let output = collector(command, &file);

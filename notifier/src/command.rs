@@ -19,6 +19,8 @@ pub mod provision;
 
 pub mod check;
 
+pub mod init;
+
 /// Exit code for a configuration with mistakes (`EX_CONFIG` of `sysexits.h`): starting again will not help.
 pub const EX_CONFIG: u8 = 78;
 
@@ -31,7 +33,7 @@ pub const EX_CONFIG: u8 = 78;
 #[command(
     name = "pillarbox-notifier",
     version,
-    after_help = "Begin with `check`: it reads the file and tells every mistake in it, and where."
+    after_help = "Begin with `init`, which prints a file to start from, and `check`, which tells every mistake in it, and where."
 )]
 pub struct Arguments {
     /// What to do.
@@ -51,7 +53,9 @@ pub struct Arguments {
 pub enum Command {
     /// Work: read events, make messages, deliver them, until SIGTERM or Ctrl-C
     ///
-    /// Creates what is missing on NATS first. Waits for NATS as long as it takes.
+    /// Creates what is missing on NATS first. Waits for NATS as long as it takes. SIGHUP reads the configuration again, and the
+    /// secrets that it names: a good one is taken while the work goes on, of a bad one every mistake is logged and the old
+    /// one stays. Exit code 0 if everything in hand was finished, 1 if not, 78 for mistakes in the configuration.
     Run {
         /// After SIGTERM or Ctrl-C, finish what is in hand for at most this long. A second signal ends at once; what was
         /// not finished is done by another worker, or at the next start
@@ -62,7 +66,15 @@ pub enum Command {
     ///
     /// `run` does this too; by itself it is for set-ups where workers may not change streams.
     Provision,
-    /// Read the configuration and the files it names; print `ok`, or every mistake with its line
+    /// Print a commented configuration that works, with the recommended routes
+    ///
+    /// pillarbox-notifier init > /etc/pillarbox/notifier.yaml
+    Init {
+        /// Write it to this file instead, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Read the configuration and the files it names; print what it comes to, or every mistake with its line
     ///
     /// Connects to nothing. Exit code 78 if there are mistakes.
     Check,
@@ -137,7 +149,7 @@ mod tests {
             assert_eq!(arguments.config_file(), PathBuf::from("x.yaml"));
             let given = match arguments.command {
                 Command::Run { grace } => grace,
-                Command::Provision | Command::Check => Duration::ZERO,
+                Command::Provision | Command::Check | Command::Init { .. } => Duration::ZERO,
             };
             assert_eq!(given, Duration::from_secs(grace));
         };

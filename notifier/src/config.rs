@@ -11,21 +11,7 @@ use pillarbox_proto::topology::Topology;
 use crate::receiver::Receiver;
 use crate::route::Route;
 
-mod mistake;
-
-mod nearest;
-
-mod yaml;
-
-mod unquoted;
-
-mod fields;
-
 mod file;
-
-mod secret;
-
-mod value;
 
 mod nats;
 
@@ -33,8 +19,12 @@ mod receivers;
 
 mod routes;
 
-pub use mistake::{At, Mistake, Mistakes, Place, Warning};
-pub use nats::NatsConfig;
+mod changes;
+
+pub use pillarbox_config::mistake::{At, Mistake, Mistakes, Place, Remarks, Warning};
+pub use pillarbox_config::nats::{Login, Nats};
+
+use pillarbox_config::{fields, mistake, nearest, secret, value, yaml};
 
 use file::File;
 use mistake::Notes;
@@ -45,7 +35,7 @@ use yaml::Text;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How NATS is reached.
-    pub nats: NatsConfig,
+    pub nats: Nats,
     /// The names of streams and buckets, and their replicas.
     pub topology: Topology,
     /// The group whose routes these are.
@@ -64,8 +54,8 @@ pub struct Config {
     pub follow_up: Duration,
     /// Hash of the routes as judged: whether two workers, or two versions, decide alike.
     pub hash: String,
-    /// What should be otherwise and does no harm.
-    pub warnings: Vec<At<Warning>>,
+    /// What else there is to say of the file.
+    pub remarks: Remarks,
 }
 
 impl Config {
@@ -114,9 +104,10 @@ pub fn load(path: &Path) -> Result<Config, Mistakes> {
             None
         }
     };
-    let warnings = notes.close(path)?;
-    let config = config.map(|config| Config { warnings, ..config });
-    config.ok_or_else(|| Mistakes::one(path, Mistake::EmptyFile))
+    let remarks = notes.close(path)?;
+    let config = config.map(|config| Config { remarks, ..config });
+    let needs = "`nats`, `receivers` and `routes`";
+    config.ok_or_else(|| Mistakes::one(path, Mistake::EmptyFile { needs }))
 }
 
 /// Everything but the reading of the file itself. `None` for mistakes, which are noted, or for no content.
@@ -126,7 +117,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
         return None;
     }
     let file = File::read(root, notes)?;
-    let nats = file.nats.and_then(|nats| nats::judge(nats, path, notes));
+    let nats = file.nats.and_then(|nats| nats::read(nats, path, notes));
     let names = receivers::names(&file.receivers);
     let receivers = receivers::judge(file.receivers, path, notes);
     let routes = routes::judge(file.routes, &names, notes);
@@ -137,7 +128,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
     let timezone = timezone(file.timezone.as_ref(), notes);
     let hash = hash(routes::canonical(&routes).iter().map(String::as_str));
     let (nats, topology) = nats?;
-    let (group, warnings) = (group?, Vec::new());
+    let (group, remarks) = (group?, Remarks::default());
     Some(Config {
         nats,
         topology,
@@ -149,7 +140,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
         gather,
         follow_up,
         hash,
-        warnings,
+        remarks,
     })
 }
 

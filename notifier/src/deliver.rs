@@ -6,13 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Message};
-use futures_util::StreamExt;
 use pillarbox_proto::topology::deliver_name;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::ClockError;
@@ -20,8 +18,8 @@ use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError};
 use crate::nats::Nats;
 use crate::patience::{Streak, persist};
-use crate::pull;
-use crate::receiver::{Receiver, Sender, SetUpError};
+use crate::pull::{self, PullError, Request};
+use crate::receiver::{Receiver, Sender};
 use delivery::Outcome;
 use pauses::{Gate, Pauses, PausesError, Probe};
 
@@ -33,14 +31,12 @@ mod pauses;
 
 pub mod standing;
 
-/// A pull request ends after this without a message: one that a restart of NATS swallowed costs no more.
-const PULL: Duration = Duration::from_secs(5);
+/// A delivery that met a failure of NATS comes back after this.
+const AGAIN: Duration = Duration::from_secs(5);
 /// A closed destination is looked at again at least this often: a person may have opened it.
 const LOOK: Duration = Duration::from_secs(10);
 /// After a failure of NATS.
 const BREATH: Duration = Duration::from_millis(500);
-/// What is in hand when the end comes gets so long.
-const GRACE: Duration = Duration::from_secs(20);
 
 /// One receiver's deliveries, as this worker sees them.
 struct Destination {
@@ -51,7 +47,9 @@ struct Destination {
     sender: Sender,
     ledger: Ledger,
     pauses: Pauses,
-    queue: PullConsumer,
+    /// The durable consumer of its queue.
+    queue: String,
+    shutdown: CancellationToken,
     streak: Streak,
 }
 
@@ -64,10 +62,8 @@ enum DeliverError {
     Pauses(#[from] PausesError),
     #[error(transparent)]
     Clock(#[from] ClockError),
-    #[error("cannot find the queue")]
-    Queue(#[source] async_nats::jetstream::stream::ConsumerError),
-    #[error("cannot pull")]
-    Pull(#[source] async_nats::Error),
+    #[error(transparent)]
+    Pull(#[from] PullError),
     #[error("cannot acknowledge")]
     Ack(#[source] async_nats::Error),
 }
@@ -78,29 +74,23 @@ struct Pulled {
     probe: Option<Probe>,
 }
 
-/// Delivers until it is told to stop; then finishes what it has in hand, within a grace period.
-///
-/// NATS may come and go. It fails only where the receiver cannot be set up at all.
+/// Delivers until it is told to stop; then finishes what it has in hand. NATS may come and go.
 pub async fn run(
     nats: Nats,
     config: Arc<Config>,
-    receiver: Receiver,
+    (receiver, sender): (Receiver, Sender),
     shutdown: CancellationToken,
-) -> Result<(), SetUpError> {
-    let sender = Sender::new(&receiver.transport, config.timezone.clone())?;
+) {
+    let opened = Destination::open(nats, receiver, config.follow_up, sender, shutdown.clone());
     let destination = tokio::select! {
-        destination = Destination::open(nats, receiver, config.follow_up, sender) => Arc::new(destination),
-        () = shutdown.cancelled() => return Ok(()),
+        destination = opened => Arc::new(destination),
+        () = shutdown.cancelled() => return,
     };
     let mut in_hand = JoinSet::new();
     let slots = usize::try_from(destination.sender.at_once()).unwrap_or(1);
     let slots = Arc::new(Semaphore::new(slots));
-    loop {
-        let pulled = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            pulled = destination.next(&slots) => pulled,
-        };
+    while !shutdown.is_cancelled() {
+        let pulled = destination.next(&slots).await;
         while let Some(ended) = in_hand.try_join_next() {
             say_if_it_panicked(ended);
         }
@@ -115,26 +105,12 @@ pub async fn run(
             Ok(None) => {}
             Err(error) => {
                 destination.streak.failed("taking a delivery", &error);
-                sleep(BREATH).await;
+                let _ = timeout(BREATH, shutdown.cancelled()).await;
             }
         }
     }
-    finish(in_hand, &destination.receiver.name).await;
-    Ok(())
-}
-
-/// What is in hand ends by itself, or is cut off: the lease says then that nobody knows.
-async fn finish(mut in_hand: JoinSet<()>, receiver: &str) {
-    let finished = timeout(GRACE, async {
-        while let Some(ended) = in_hand.join_next().await {
-            say_if_it_panicked(ended);
-        }
-    });
-    if finished.await.is_err() {
-        tracing::warn!(
-            receiver,
-            "deliveries were still in hand when the grace period ended"
-        );
+    while let Some(ended) = in_hand.join_next().await {
+        say_if_it_panicked(ended);
     }
 }
 
@@ -151,17 +127,15 @@ impl Destination {
         receiver: Receiver,
         follow_up: Duration,
         sender: Sender,
+        shutdown: CancellationToken,
     ) -> Destination {
         let streak = Streak::default();
         let transport = receiver.transport.name();
-        let (ledger, pauses, queue) = persist(&streak, "opening a queue", || async {
-            let stream = nats.topology.deliveries_name();
-            let name = deliver_name(&nats.group, &receiver.name, transport);
-            let queue = nats.jetstream.get_consumer_from_stream(name, stream).await;
+        let queue = deliver_name(&nats.group, &receiver.name, transport);
+        let (ledger, pauses) = persist(&streak, "opening a queue", || async {
             Ok::<_, DeliverError>((
                 Ledger::open(&nats).await?,
                 Pauses::open(&nats, &receiver.name, transport).await?,
-                queue.map_err(DeliverError::Queue)?,
             ))
         })
         .await;
@@ -173,6 +147,7 @@ impl Destination {
             ledger,
             pauses,
             queue,
+            shutdown,
             streak,
         }
     }
@@ -181,37 +156,40 @@ impl Destination {
     async fn next(
         &self,
         slots: &Arc<Semaphore>,
-    ) -> Result<Option<(Pulled, tokio::sync::OwnedSemaphorePermit)>, DeliverError> {
-        let all = self.sender.at_once();
-        let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
+    ) -> Result<Option<(Pulled, OwnedSemaphorePermit)>, DeliverError> {
+        let slot = tokio::select! {
+            () = self.shutdown.cancelled() => return Ok(None),
+            slot = Arc::clone(slots).acquire_owned() => slot,
+        };
+        let Ok(slot) = slot else {
             return Ok(None); // nobody closes it
         };
-        let probe = match self.pauses.gate().await? {
-            Gate::Open => None,
+        match self.pauses.gate().await? {
+            Gate::Open => Ok(self.taken(None).await?.map(|pulled| (pulled, slot))),
             Gate::Until(left) => {
-                sleep(left.min(LOOK)).await;
-                return Ok(None);
+                let _ = timeout(left.min(LOOK), self.shutdown.cancelled()).await;
+                Ok(None)
             }
-            Gate::Probe(probe) => Some(probe),
-        };
-        let slot = match probe {
-            None => slot,
-            Some(_) => {
+            Gate::Probe(probe) => {
                 drop(slot); // a probe is alone
-                match Arc::clone(slots).acquire_many_owned(all).await {
-                    Ok(slot) => slot,
-                    Err(_) => return Ok(None),
-                }
+                let all = Arc::clone(slots).acquire_many_owned(self.sender.at_once());
+                let Ok(all) = all.await else {
+                    return Ok(None);
+                };
+                Ok(self.taken(Some(probe)).await?.map(|pulled| (pulled, all)))
             }
-        };
-        Ok(self.taken(probe).await?.map(|pulled| (pulled, slot)))
+        }
     }
 
     /// A message, if one comes in time and may be sent at once.
     async fn taken(&self, probe: Option<Probe>) -> Result<Option<Pulled>, DeliverError> {
         let Some(message) = self.pull().await? else {
-            if let Some(probe) = probe {
-                self.pauses.open_again(probe, &self.streak).await;
+            match probe {
+                Some(probe) if self.shutdown.is_cancelled() => {
+                    self.pauses.hand_back(probe, &self.streak).await;
+                }
+                Some(probe) => self.pauses.open_again(probe, &self.streak).await,
+                None => {}
             }
             return Ok(None);
         };
@@ -227,15 +205,21 @@ impl Destination {
         Ok(Some(Pulled { message, probe }))
     }
 
-    async fn pull(&self) -> Result<Option<Message>, DeliverError> {
-        let batch = self.queue.batch().max_messages(1).expires(PULL);
-        let mut batch = batch
-            .messages()
-            .await
-            .map_err(|error| DeliverError::Pull(error.into()))?;
-        match timeout(PULL + BREATH, batch.next()).await {
-            Ok(message) => message.transpose().map_err(DeliverError::Pull),
-            Err(_) => Ok(None),
+    /// A message, unless the end comes first.
+    async fn pull(&self) -> Result<Option<Message>, PullError> {
+        let stream = self.nats.topology.deliveries_name();
+        let mut request = Request::send(&self.nats, &stream, &self.queue, 1).await?;
+        let message = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => None,
+            message = request.next() => Some(message),
+        };
+        match message {
+            Some(message) => message,
+            None => {
+                request.hand_back().await;
+                Ok(None)
+            }
         }
     }
 
@@ -247,7 +231,7 @@ impl Destination {
             Err(error) => {
                 self.streak.failed("delivering", &error);
                 // Kept until NATS is there again; without it the message comes back all the same, later.
-                let _ = pulled.message.ack_with(AckKind::Nak(Some(PULL))).await;
+                let _ = pulled.message.ack_with(AckKind::Nak(Some(AGAIN))).await;
                 Outcome::Untried
             }
         };

@@ -19,6 +19,8 @@ pub mod route;
 
 pub mod provision;
 
+pub mod shift;
+
 pub mod pull;
 
 pub mod read_back;
@@ -45,14 +47,12 @@ pub mod receiver;
 
 pub mod retry;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use config::Config;
-use nats::Nats;
 use provision::Provisioned;
 use receiver::SetUpError;
-use tokio::task::JoinSet;
+use shift::Shift;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// What ends the work and cannot be helped by trying again.
@@ -69,53 +69,91 @@ pub enum RunError {
     Receiver(SetUpError),
 }
 
-/// Works until `shutdown`, then finishes what is in hand.
+/// Works until `shutdown`, then finishes what is in hand. Whenever `configs` changes, a new shift begins under the new one.
+///
+/// The old shift goes on until everything is there that the new one needs on NATS, and finishes what it has in hand beside
+/// it: they are to each other as two workers are.
 ///
 /// # Errors
 /// What cannot be helped by trying again.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    let nats = nats::connect(&config).await?;
-    tracing::info!(worker = %nats.worker, "started");
-    if until_provisioned(&nats, &config, &shutdown).await.is_none() {
-        return Ok(());
-    }
-    let config = Arc::new(config);
-    let mut deliveries = JoinSet::new();
-    for receiver in config.receivers.clone() {
-        let config = Arc::clone(&config);
-        deliveries.spawn(deliver::run(
-            nats.clone(),
-            config,
-            receiver,
-            shutdown.clone(),
-        ));
-    }
-    let (told, ..) = tokio::join!(
-        all(deliveries, &shutdown),
-        intake::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
-        digest::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
-        sweep::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
-    );
-    told
-}
-
-/// The deliveries of every receiver. One that cannot be set up ends the others too: a person must see it.
-async fn all(
-    mut deliveries: JoinSet<Result<(), SetUpError>>,
-    shutdown: &CancellationToken,
+pub async fn run(
+    mut configs: watch::Receiver<Config>,
+    shutdown: CancellationToken,
 ) -> Result<(), RunError> {
-    let mut result = Ok(());
-    while let Some(ended) = deliveries.join_next().await {
-        match ended {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                shutdown.cancel();
-                result = Err(RunError::Receiver(error));
+    let config = configs.borrow_and_update().clone();
+    let mut coming = Some(Shift::prepare(config, None).await?);
+    let mut at_work: Option<Shift> = None;
+    let mut relieved = shutdown.child_token();
+    let mut shifts = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(ended) = shifts.join_next() => of_a_shift(ended),
+            Ok(()) = configs.changed() => {
+                let config = configs.borrow_and_update().clone();
+                if let Some(shift) = following(config, at_work.as_ref(), coming.is_none()).await {
+                    coming = Some(shift);
+                }
             }
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            Some(mut shift) = provisioned(&mut coming, &shutdown) => {
+                relieved.cancel();
+                relieved = shutdown.child_token();
+                say_begun(&shift, at_work.as_ref());
+                shifts.spawn(shift.work(relieved.clone()));
+                at_work = Some(shift);
+            }
         }
     }
-    result
+    while let Some(ended) = shifts.join_next().await {
+        of_a_shift(ended);
+    }
+    Ok(())
+}
+
+/// The shift under a new configuration, unless it is the one that is in force, or cannot be worked under.
+async fn following(config: Config, at_work: Option<&Shift>, in_force: bool) -> Option<Shift> {
+    if in_force && at_work.is_some_and(|now| config.changes_since(&now.config).is_empty()) {
+        tracing::info!("the configuration is as it was");
+        return None;
+    }
+    match Shift::prepare(config, at_work).await {
+        Ok(shift) => Some(shift),
+        Err(error) => {
+            let error = telemetry::chain(&error);
+            tracing::error!(
+                error,
+                "cannot work under the new configuration; kept the one before"
+            );
+            None
+        }
+    }
+}
+
+/// The coming shift, once everything is there that it needs.
+async fn provisioned(coming: &mut Option<Shift>, shutdown: &CancellationToken) -> Option<Shift> {
+    coming.as_ref()?.provision(shutdown).await?;
+    coming.take()
+}
+
+fn say_begun(shift: &Shift, before: Option<&Shift>) {
+    let worker = shift.worker();
+    match before {
+        None => tracing::info!(worker, "started"),
+        Some(before) => {
+            let changes = shift.config.changes_since(&before.config).join(", ");
+            tracing::info!(worker, "took the new configuration: {changes}");
+        }
+    }
+}
+
+/// A shift that breaks off is a mistake of ours, and ends the program: whatever starts it again goes on.
+fn of_a_shift(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
 }
 
 /// Creates or updates what is needed on NATS.
@@ -123,45 +161,7 @@ async fn all(
 /// # Errors
 /// What cannot be helped by trying again.
 pub async fn provision(config: Config) -> Result<Provisioned, RunError> {
-    let nats = nats::connect(&config).await?;
+    let shift = Shift::prepare(config, None).await?;
     let never = CancellationToken::new();
-    Ok(until_provisioned(&nats, &config, &never)
-        .await
-        .unwrap_or_default())
-}
-
-/// NATS may be away, or its cluster without a leader yet: tried until it works. `None` if `shutdown` came first.
-async fn until_provisioned(
-    nats: &Nats,
-    config: &Config,
-    shutdown: &CancellationToken,
-) -> Option<Provisioned> {
-    const AGAIN: Duration = Duration::from_secs(1);
-    let mut said = String::new();
-    while !shutdown.is_cancelled() {
-        match provision::provision(nats, &config.receivers, &config.routes).await {
-            Ok(done) => {
-                let (created, changed) = (done.created.join(","), done.changed.join(","));
-                tracing::info!(
-                    created,
-                    changed,
-                    kept = done.kept,
-                    "streams and consumers are as they should be"
-                );
-                return Some(done);
-            }
-            Err(error) => {
-                let text = error.to_string();
-                if said != text {
-                    tracing::warn!(
-                        error = telemetry::chain(&error),
-                        "cannot provision yet; trying again"
-                    );
-                    said = text;
-                }
-            }
-        }
-        let _ = tokio::time::timeout(AGAIN, shutdown.cancelled()).await;
-    }
-    None
+    Ok(shift.provision(&never).await.unwrap_or_default())
 }

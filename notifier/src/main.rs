@@ -5,14 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use pillarbox_notifier::command::{Arguments, Command, check, provision, refuse, run};
+use pillarbox_notifier::command::{Arguments, Command, check, init, provision, refuse, run};
 use pillarbox_notifier::telemetry;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if matches!(arguments.command, Command::Check) {
-        return check::check(&arguments);
+    match &arguments.command {
+        Command::Check => return check::check(&arguments),
+        Command::Init { output } => return init::init(output.as_deref()),
+        Command::Run { .. } | Command::Provision => {}
     }
     match work(arguments).await {
         Ok(code) => code,
@@ -29,23 +31,26 @@ async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Err(mistakes) => return Ok(refuse(&mistakes)),
     };
     telemetry::set_up(arguments.log_filter());
-    for warning in &config.warnings {
+    for warning in &config.remarks.warnings {
         tracing::warn!("{warning}");
     }
     match arguments.command {
         Command::Run { grace } => {
-            let ended = run::run(config, grace)
+            let ended = run::run(config, || arguments.load(), grace)
                 .await
                 .context("the notifier stopped")?;
-            match ended {
-                run::Ended::Drained => tracing::info!("stopped"),
-                run::Ended::GraceOver => {
-                    tracing::warn!(
-                        "stopped before everything in hand was finished: the grace period is over"
-                    );
+            let why = match ended {
+                run::Ended::Drained => {
+                    tracing::info!("stopped");
+                    return Ok(ExitCode::SUCCESS);
                 }
-                run::Ended::AtOnce => tracing::warn!("stopped at once, by a second signal"),
-            }
+                run::Ended::GraceOver => "the grace period is over",
+                run::Ended::AtOnce => "a second signal came",
+            };
+            tracing::warn!(
+                "stopped before everything in hand was finished: {why}; another worker finishes it"
+            );
+            return Ok(ExitCode::FAILURE);
         }
         Command::Provision => {
             provision::provision(config)
@@ -53,7 +58,7 @@ async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 .context("cannot set up NATS")?;
             tracing::info!("streams, consumers and buckets are as they should be");
         }
-        Command::Check => {}
+        Command::Check | Command::Init { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use pillarbox_proto::subject::Group;
 use pillarbox_proto::topology::Topology;
 use secrecy::ExposeSecret as _;
 
-use crate::config::Config;
+use crate::config::{Config, Login};
 
 /// No wait between two tries is longer, however long the server has been away.
 const LONGEST_RECONNECT: Duration = Duration::from_secs(2);
@@ -31,17 +31,23 @@ pub struct Nats {
     pub worker: String,
 }
 
+impl Nats {
+    /// The same connection and worker, under the names of another configuration.
+    pub fn under(&self, config: &Config) -> Nats {
+        Nats {
+            topology: config.topology.clone(),
+            group: config.group.clone(),
+            ..self.clone()
+        }
+    }
+}
+
 /// Why there is no connection, and will be none without a person. A server that is away is no such reason: it is waited for.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The credentials file cannot be read, or is none.
-    #[error("cannot use the credentials file {path}")]
-    Credentials {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What is wrong with it.
-        source: std::io::Error,
-    },
+    /// The credentials file is none.
+    #[error("the file for `credentials` is no credentials file")]
+    Credentials(#[source] std::io::Error),
     /// The client refuses to begin.
     #[error("cannot connect to NATS")]
     Connect(#[from] async_nats::ConnectError),
@@ -54,9 +60,8 @@ pub enum ConnectError {
 pub async fn connect(config: &Config) -> Result<Nats, ConnectError> {
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let worker = worker_name(hostname.trim(), std::process::id(), rand::random());
-    let client = options(config, &worker)
-        .await?
-        .connect(&config.nats.url[..])
+    let client = options(config, &worker)?
+        .connect(&config.nats.servers[..])
         .await?;
     Ok(Nats {
         jetstream: jetstream::new(client),
@@ -74,24 +79,23 @@ fn worker_name(hostname: &str, pid: u32, chance: u32) -> String {
     format!("{host}-{pid}-{chance:08x}")
 }
 
-async fn options(config: &Config, worker: &str) -> Result<ConnectOptions, ConnectError> {
-    let mut options = ConnectOptions::new()
+fn options(config: &Config, worker: &str) -> Result<ConnectOptions, ConnectError> {
+    let options = match &config.nats.login {
+        Login::None => ConnectOptions::new(),
+        Login::Credentials(text) => ConnectOptions::with_credentials(text.expose_secret())
+            .map_err(ConnectError::Credentials)?,
+        Login::Nkey(seed) => ConnectOptions::with_nkey(seed.expose_secret().to_owned()),
+        Login::Password(user, password) => ConnectOptions::with_user_and_password(
+            user.clone(),
+            password.expose_secret().to_owned(),
+        ),
+    };
+    Ok(options
         .name(format!("pillarbox-notifier {worker}"))
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(reconnect_delay)
-        .event_callback(said_once(log));
-    if let Some(path) = &config.nats.credentials {
-        let refused = |source| ConnectError::Credentials {
-            path: path.clone(),
-            source,
-        };
-        options = options.credentials_file(path).await.map_err(refused)?;
-    }
-    if let Some((user, password)) = &config.nats.login {
-        options = options.user_and_password(user.clone(), password.expose_secret().to_owned());
-    }
-    Ok(options)
+        .event_callback(said_once(log)))
 }
 
 /// 50 ms, 100 ms, 200 ms, … up to [`LONGEST_RECONNECT`].

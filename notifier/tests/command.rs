@@ -16,9 +16,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn check_says_ok_with_numbers() {
+fn check_says_what_the_file_comes_to() {
     let output = notifier(&["check", "--config", "tests/config/full.yaml"]);
-    assert_eq!(text(&output.stdout), "ok: 2 receivers, 3 routes\n");
+    let expect = std::fs::read_to_string("tests/config/full.expect").unwrap();
+    assert_eq!(text(&output.stdout), expect);
     assert_eq!(output.status.code(), Some(0));
 }
 
@@ -41,7 +42,7 @@ fn the_file_may_be_named_by_the_environment() {
         .env("PILLARBOX_NOTIFIER_CONFIG", "tests/config/minimal.yaml");
     assert_eq!(
         text(&command.output().unwrap().stdout),
-        "ok: 1 receiver, 1 route\n"
+        "ok: group main, NATS nats://127.0.0.1:4222 as nobody, receivers: ops (slack)\n    routes: failures to ops\n"
     );
 }
 

@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pillarbox_notifier::config::{Config, load};
+use pillarbox_notifier::command::check::verdict;
+use pillarbox_notifier::config::{Config, Login, load};
 use pillarbox_notifier::receiver::{OnAmbiguous, Transport};
 use pillarbox_notifier::route::{Moment, Taken};
 use std::time::Duration;
@@ -23,11 +24,7 @@ fn cases() -> Vec<PathBuf> {
 
 fn said_of(path: &Path) -> String {
     match load(path) {
-        Ok(config) => format!(
-            "ok: {} receivers, {} routes\n",
-            config.receivers.len(),
-            config.routes.len()
-        ),
+        Ok(config) => format!("{}\n", verdict(&config)),
         Err(mistakes) => format!("{mistakes}\n"),
     }
 }
@@ -76,8 +73,8 @@ fn full() -> Config {
 #[test]
 fn a_full_file_becomes_what_it_says() {
     let config = full();
-    assert_eq!(config.nats.url.len(), 2);
-    assert_eq!(config.nats.login.as_ref().unwrap().0, "notifier");
+    assert_eq!(config.nats.servers.len(), 2);
+    assert!(matches!(&config.nats.login, Login::Password(user, _) if user == "notifier"));
     assert_eq!(config.topology.prefix, "TEAM_A_");
     assert_eq!(config.topology.replicas, 3);
     assert_eq!(config.group.token().as_str(), "team-a");
@@ -134,7 +131,7 @@ fn a_secret_that_everyone_can_read_is_warned_about() {
     let warnings_at = |mode: u32| {
         fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
         let config = load(&file).unwrap();
-        let lines = config.warnings.iter().map(ToString::to_string);
+        let lines = config.remarks.warnings.iter().map(ToString::to_string);
         lines.collect::<Vec<String>>()
     };
     assert_eq!(warnings_at(0o640), [""; 0]);

@@ -23,6 +23,7 @@ mod lost_open_jobs;
 mod one_message;
 mod readme;
 mod reconnect;
+mod reload;
 mod routes;
 mod several_masters;
 mod stopping;

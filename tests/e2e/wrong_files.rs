@@ -78,11 +78,12 @@ async fn a_wrong_collector_file_is_refused_as_a_whole() {
     let (code, errors) = refused(&program, &file, &scratch).await;
     let file = file.display();
     let expected = format!(
-        "{file}:2:10: cluster: expected a text
-{file}:3:43: salt.confg: unknown key; did you mean `config`?
-{file}:4:51: nats.credentials: cannot read nowhere: No such file or directory (os error 2)
-{file}:5:8: queue: at least 4 MiB, or one large return does not fit
-"
+        "{file}:2:10: `cluster` is a list; it must be a text
+{file}:3:43: `salt` has no key `confg`; did you mean `config`?
+{file}:4:51: {}/nowhere, the file for `credentials`, cannot be read: No such file or directory (os error 2); check the path and its rights
+{file}:5:8: `queue` is 1KiB; it must be at least 4MiB, or one large return does not fit
+",
+        scratch.path().display()
     );
     assert_eq!(without_columns(&errors), without_columns(&expected));
     assert_eq!(code, Some(EX_CONFIG));

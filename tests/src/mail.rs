@@ -30,7 +30,8 @@ pub struct MailScript {
     /// Replies to recipients, always: `"550 5.1.1 unknown"`.
     pub rcpt: BTreeMap<String, String>,
     /// What the next messages are met with, one entry each: a reply (`"451 4.3.0 later"`), `hang` or `drop` (the message
-    /// is not kept), `accept-hang` or `accept-drop` (it is kept, and the sender never hears of it), `accept`.
+    /// is not kept), `accept-hang` or `accept-drop` (it is kept, and the sender never hears of it),
+    /// `accept-hold` (it is kept, and answered after [`MailSink::release`]), `accept`.
     pub data: Vec<String>,
 }
 
@@ -111,6 +112,15 @@ impl MailSink {
             .scratch
             .file("mail/script.json.new", &serde_json::to_string(script)?)?;
         Ok(std::fs::rename(new, self.home().join("script.json"))?)
+    }
+
+    /// What was held is answered.
+    ///
+    /// # Errors
+    /// When it cannot be said.
+    pub fn release(&self) -> anyhow::Result<()> {
+        self.scratch.file("mail/release", "")?;
+        Ok(())
     }
 
     /// What each message was met with, in order: `accept` or the entry of the script.

@@ -112,6 +112,7 @@ pub struct Program {
     name: String,
     program: PathBuf,
     config: PathBuf,
+    options: Vec<String>,
     log: PathBuf,
     /// Nothing while it is ended on purpose.
     process: Option<Process>,
@@ -125,9 +126,17 @@ impl Program {
             name: name.to_owned(),
             program: program.to_path_buf(),
             config: config.to_path_buf(),
+            options: Vec::new(),
             log: log.to_path_buf(),
             process: None,
         }
+    }
+
+    /// With more options for `run`.
+    #[must_use]
+    pub fn with(mut self, options: &[String]) -> Self {
+        self.options = options.to_vec();
+        self
     }
 
     /// `<program> run --config <config>`; its log is appended to.
@@ -152,6 +161,7 @@ impl Program {
     fn launch(&mut self) -> anyhow::Result<()> {
         let mut command = Command::new(&self.program);
         command.arg("run").arg("--config").arg(&self.config);
+        command.args(&self.options);
         for (key, _) in std::env::vars_os() {
             let key = key.to_string_lossy().into_owned();
             if key.starts_with("OTEL_") || key == "RUST_LOG" {
@@ -191,6 +201,26 @@ impl Program {
             process.wait(grace).await?;
         }
         self.ended(grace).await
+    }
+
+    /// Sends it a signal, and waits for nothing.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            process.signal(signal);
+        }
+    }
+
+    /// Waits for its end, whatever it is: its exit code, if it was no signal that ended it.
+    ///
+    /// # Errors
+    /// When it still runs after `deadline`.
+    pub async fn end(&mut self, deadline: Duration) -> anyhow::Result<Option<i32>> {
+        let Some(process) = &mut self.process else {
+            return Ok(None);
+        };
+        let status = process.wait(deadline).await?;
+        self.process = None;
+        Ok(status.code())
     }
 
     async fn ended(&mut self, grace: Duration) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 /// What the next request is met with, instead of being judged.
@@ -60,6 +61,7 @@ struct Seen {
     requests: Mutex<Vec<Request>>,
     faults: Mutex<VecDeque<Fault>>,
     latency: Mutex<Duration>,
+    held: watch::Sender<bool>,
 }
 
 impl Slack {
@@ -105,6 +107,16 @@ impl Slack {
             .latency
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = latency;
+    }
+
+    /// From now on no request is answered until [`release`](Self::release); what was posted can be seen at once.
+    pub fn hold(&self) {
+        self.seen.held.send_replace(true);
+    }
+
+    /// What was held is answered.
+    pub fn release(&self) {
+        self.seen.held.send_replace(false);
     }
 
     /// Every request so far, in order.

@@ -65,6 +65,7 @@ pub struct Scenario {
     routes: String,
     globals: String,
     collector: String,
+    options: Vec<String>,
     announced: Vec<String>,
 }
 
@@ -78,6 +79,7 @@ impl Scenario {
             routes: routes.to_owned(),
             globals: String::new(),
             collector: String::new(),
+            options: Vec::new(),
             announced: Vec::new(),
         }
     }
@@ -109,6 +111,13 @@ impl Scenario {
     pub fn collector(mut self, line: &str) -> Self {
         self.collector.push_str(line);
         self.collector.push('\n');
+        self
+    }
+
+    /// One more option for each program's `run`: `--grace=1s`.
+    #[must_use]
+    pub fn option(mut self, option: &str) -> Self {
+        self.options.push(option.to_owned());
         self
     }
 
@@ -162,7 +171,7 @@ impl Scenario {
         let notifier = |number| {
             let name = format!("notifier-{number}");
             let log = scratch.path().join(format!("{name}.log"));
-            Program::prepared(&name, &programs.notifier, &config, &log)
+            Program::prepared(&name, &programs.notifier, &config, &log).with(&self.options)
         };
         let notifiers = (1..=self.notifiers).map(notifier).collect();
         let sock_dir = master.sock_dir();
@@ -174,6 +183,7 @@ impl Scenario {
         let config = scratch.file("collector.yml", &config)?;
         let log = scratch.path().join("collector.log");
         let collector = Program::prepared("collector", &programs.collector, &config, &log);
+        let collector = collector.with(&self.options);
         let announced = self.announced;
         Ok(Stack {
             collector,
@@ -306,6 +316,31 @@ impl<M> Stack<M> {
         self.collector.still_runs()?;
         let others = self.notifiers.iter_mut().chain(&mut self.beside);
         others.into_iter().try_for_each(Program::still_runs)
+    }
+
+    /// Changes the notifiers' file, which they do not read again by themselves.
+    ///
+    /// # Errors
+    /// When the text is not there, or the file cannot be written.
+    pub fn rewrite_notifiers(&self, text: &str, by: &str) -> anyhow::Result<()> {
+        self.rewrite("notifier.yml", text, by)
+    }
+
+    /// As [`rewrite_notifiers`](Self::rewrite_notifiers), the collector's file.
+    ///
+    /// # Errors
+    /// When the text is not there, or the file cannot be written.
+    pub fn rewrite_collector(&self, text: &str, by: &str) -> anyhow::Result<()> {
+        self.rewrite("collector.yml", text, by)
+    }
+
+    fn rewrite(&self, file: &str, text: &str, by: &str) -> anyhow::Result<()> {
+        let written = std::fs::read_to_string(self.scratch.path().join(file))?;
+        anyhow::ensure!(written.contains(text), "no `{text}` in {file}:\n{written}");
+        // In one step: a program may be reading it.
+        let new = format!("{file}.new");
+        let new = self.scratch.file(&new, &written.replace(text, by))?;
+        Ok(std::fs::rename(new, self.scratch.path().join(file))?)
     }
 
     /// The directory with the configurations and logs of the programs.

@@ -14,6 +14,9 @@ use crate::config::Config;
 pub fn check(file: &File, mut out: impl io::Write) -> io::Result<ExitCode> {
     match file.read() {
         Ok(config) => {
+            for warning in &config.remarks.warnings {
+                writeln!(io::stderr(), "warning: {warning}")?;
+            }
             writeln!(out, "{}", verdict(&config))?;
             if let Err(why) = &config.job_cache {
                 writeln!(io::stderr(), "warning: no job can be looked up: {why}")?;
@@ -24,15 +27,15 @@ pub fn check(file: &File, mut out: impl io::Write) -> io::Result<ExitCode> {
     }
 }
 
-fn verdict(config: &Config) -> String {
+/// What a file comes to: whether it means what its author thinks.
+pub fn verdict(config: &Config) -> String {
     let Config {
         master,
         cluster,
         bus,
+        nats,
         ..
     } = config;
-    format!(
-        "ok: master {master}, cluster {cluster}, socket {}",
-        bus.socket
-    )
+    let socket = &bus.socket;
+    format!("ok: master {master}, cluster {cluster}, socket {socket}, NATS {nats}")
 }

@@ -1,12 +1,12 @@
 //! Where the master keeps its jobs: in files below its `cachedir`, or where this program cannot look (SALT.md §5).
 //! It does not look whether the directory is there.
 
-use std::path::PathBuf;
+use pillarbox_config::mistake::Notes;
+use pillarbox_config::value::choice;
+use pillarbox_config::yaml::Text;
 
-use super::CACHEDIR;
 use super::master::Master;
-use super::mistake::Mistakes;
-use super::section::Section;
+use super::salt::CACHEDIR;
 use crate::job_cache::{HashType, JobCache};
 
 /// What Salt calls the store that is files.
@@ -34,17 +34,7 @@ pub enum NoJobCache {
 }
 
 /// What stands in our file wins over the master's.
-pub(super) fn read(
-    salt: &Section<'_>,
-    master: &Master,
-    mistakes: &mut Mistakes,
-) -> Result<JobCache, NoJobCache> {
-    let dir = salt
-        .text("cachedir", mistakes)
-        .map(|dir| PathBuf::from(dir.value));
-    let ours = hash_type(salt, mistakes);
-    let dir = dir.or_else(|| master.cachedir.clone());
-    let dir = dir.unwrap_or_else(|| CACHEDIR.into());
+pub(super) fn of(master: &Master, ours: Option<HashType>) -> Result<JobCache, NoJobCache> {
     if let Some(store) = &master.ext_job_cache {
         return Err(NoJobCache::External(store.clone()));
     }
@@ -62,16 +52,16 @@ pub(super) fn read(
             HashType::parse(name).ok_or_else(|| NoJobCache::Hash(name.clone()))?
         }
     };
-    Ok(JobCache { dir, hash })
+    let dir = master.cachedir.clone();
+    Ok(JobCache {
+        dir: dir.unwrap_or_else(|| CACHEDIR.into()),
+        hash,
+    })
 }
 
-fn hash_type(salt: &Section<'_>, mistakes: &mut Mistakes) -> Option<HashType> {
-    let name = salt.text("hash_type", mistakes)?;
-    let hash = HashType::parse(&name.value);
-    if hash.is_none() {
-        let known = HashType::NAMES.join(", ");
-        let text = format!("salt.hash_type: `{}` is none of {known}", name.value);
-        mistakes.add(name.place, text);
-    }
-    hash
+/// One that Salt documents, if one is written.
+pub(super) fn hash_type(written: Option<&Text>, notes: &mut Notes) -> Option<HashType> {
+    written?;
+    let words: (&[&str], &[HashType]) = (&HashType::NAMES, &HashType::ALL);
+    Some(choice(written, "hash_type", words, HashType::Sha256, notes))
 }

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::yaml::{self, Node, Placed};
+use pillarbox_config::mistake::{Notes, Place};
+use pillarbox_config::yaml::{self, Node, Value};
 
 /// What the master's file says; absent where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,17 +27,17 @@ pub(crate) struct Master {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MasterError {
     /// It is not there, or may not be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("{path}, cannot be read: {source}")]
     Read {
         path: String,
         source: std::io::Error,
     },
     /// It is no YAML.
-    #[error("{path}:{line}:{column}: {text}")]
+    #[error("{path}, is broken in line {line}, column {column}: {text}")]
     Parse {
         path: String,
-        line: u64,
-        column: u64,
+        line: usize,
+        column: usize,
         text: String,
     },
 }
@@ -57,7 +58,7 @@ pub(crate) fn read(file: &Path) -> Result<Master, MasterError> {
 
 /// Every key of the files read so far; of equal ones the last counts.
 #[derive(Default)]
-struct Settings(Vec<(Placed<String>, Placed<Node>)>);
+struct Settings(Vec<(String, Node)>);
 
 impl Settings {
     fn merge(&mut self, file: &Path) -> Result<(), MasterError> {
@@ -66,29 +67,32 @@ impl Settings {
             Ok(text) => text,
             Err(source) => return Err(MasterError::Read { path, source }),
         };
-        match yaml::parse(&text) {
-            Ok(Placed {
-                value: Node::Map(entries),
-                ..
-            }) => self.0.extend(entries),
-            Ok(_) => {} // only comments: all of Salt's defaults
-            Err((place, text)) => {
-                return Err(MasterError::Parse {
-                    path,
-                    line: place.line,
-                    column: place.column,
-                    text,
-                });
+        // What is noted of a tree that could be made is Salt's affair.
+        let mut notes = Notes::default();
+        let root = yaml::read(&text, &mut notes).map(|node| node.value);
+        match (root, notes.first()) {
+            (Some(Value::Map(entries)), _) => {
+                let entries = entries.into_iter().map(|(key, node)| (key.text, node));
+                self.0.extend(entries);
+                Ok(())
             }
+            (None, Some((Place { line, column }, mistake))) => Err(MasterError::Parse {
+                path,
+                line: *line,
+                column: *column,
+                text: mistake.to_string(),
+            }),
+            _ => Ok(()), // only comments: all of Salt's defaults
         }
-        Ok(())
     }
 
     fn text(&self, key: &str) -> Option<String> {
-        let (_, node) = self.0.iter().rev().find(|(k, _)| k.value == key)?;
+        let (_, node) = self.0.iter().rev().find(|(k, _)| k == key)?;
         match &node.value {
-            Node::Text(text) if !text.is_empty() => Some(text.clone()),
-            Node::Text(_) | Node::Null | Node::List(_) | Node::Map(_) => None,
+            Value::Text(text) if !text.is_empty() => Some(text.clone()),
+            Value::Text(_) | Value::Nothing | Value::List(_) | Value::Map(_) | Value::Spoilt => {
+                None
+            }
         }
     }
 
@@ -102,12 +106,12 @@ impl Settings {
         };
         Master {
             id: self.text("id"),
-            sock_dir: dir("sock_dir", super::SOCK_DIR),
+            sock_dir: dir("sock_dir", super::salt::SOCK_DIR),
             user: self.text("user"),
             max_event_size: number("max_event_size"),
             ipc_mode: self.text("ipc_mode"),
             tcp_master_pub_port: number("tcp_master_pub_port").and_then(|n| u16::try_from(n).ok()),
-            cachedir: dir("cachedir", super::CACHEDIR),
+            cachedir: dir("cachedir", super::salt::CACHEDIR),
             hash_type: self.text("hash_type"),
             keeps_returns: self.text("job_cache").map(|text| !is_false(&text)),
             ext_job_cache: self.text("ext_job_cache"),

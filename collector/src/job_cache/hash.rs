@@ -24,6 +24,16 @@ impl HashType {
     /// As they stand in configurations.
     pub const NAMES: [&str; 6] = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
 
+    /// In the same order.
+    pub(crate) const ALL: [HashType; 6] = [
+        HashType::Md5,
+        HashType::Sha1,
+        HashType::Sha224,
+        HashType::Sha256,
+        HashType::Sha384,
+        HashType::Sha512,
+    ];
+
     /// By its name, which Salt gives to Python's `hashlib` as it is.
     pub fn parse(name: &str) -> Option<HashType> {
         Some(match name {

@@ -17,7 +17,7 @@ use crate::config::{Config, Login};
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The credentials file is none.
-    #[error("nats.credentials is no credentials file: {0}")]
+    #[error("the file for `credentials` is no credentials file: {0}")]
     Credentials(#[source] std::io::Error),
     /// The client refuses its options.
     #[error("cannot start the NATS client: {0}")]

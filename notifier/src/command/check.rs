@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use super::Arguments;
 use crate::config::Config;
+use crate::receiver::email::{Mailbox, Tls};
+use crate::receiver::{Receiver, Transport};
+use crate::route::Route;
 
-/// Prints `ok` with the numbers of what was read, or every mistake.
+/// Prints what the file comes to, or every mistake.
 #[expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,7 +18,7 @@ use crate::config::Config;
 pub fn check(arguments: &Arguments) -> ExitCode {
     match arguments.load() {
         Ok(config) => {
-            for warning in &config.warnings {
+            for warning in &config.remarks.warnings {
                 eprintln!("warning: {warning}");
             }
             println!("{}", verdict(&config));
@@ -25,8 +28,38 @@ pub fn check(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn verdict(config: &Config) -> String {
-    let count = |n: usize, of: &str| format!("{n} {of}{}", if n == 1 { "" } else { "s" });
-    let receivers = count(config.receivers.len(), "receiver");
-    format!("ok: {receivers}, {}", count(config.routes.len(), "route"))
+/// What a file comes to, in two lines: whether it means what its author thinks.
+pub fn verdict(config: &Config) -> String {
+    let Config {
+        nats,
+        group,
+        receivers,
+        routes,
+        ..
+    } = config;
+    let group = group.token();
+    let receivers: Vec<String> = receivers.iter().map(receiver).collect();
+    let told = |route: &Route| format!("{} to {}", route.name, route.receivers.join(", "));
+    let routes: Vec<String> = routes.iter().map(told).collect();
+    format!(
+        "ok: group {group}, NATS {nats}, receivers: {}\n    routes: {}",
+        receivers.join(", "),
+        routes.join("; ")
+    )
+}
+
+fn receiver(receiver: &Receiver) -> String {
+    let Receiver {
+        name, transport, ..
+    } = receiver;
+    let kind = transport.name();
+    let Transport::Email(Mailbox { smtp, .. }) = transport else {
+        return format!("{name} ({kind})");
+    };
+    let tls = match smtp.tls {
+        Tls::Implicit => "TLS",
+        Tls::StartTls => "STARTTLS",
+        Tls::None => "no TLS",
+    };
+    format!("{name} ({kind} by {}:{}, {tls})", smtp.host, smtp.port)
 }

@@ -1,13 +1,14 @@
-//! `run`: work until a signal, then finish what is in hand within the grace period.
+//! `run`: work until a signal, then finish what is in hand within the grace period; SIGHUP reads the file again.
 //! What the work is, the library's `run` knows.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::RunError;
-use crate::config::Config;
+use crate::config::{Config, Mistakes};
 
 /// How a run came to its end without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,31 +21,69 @@ pub enum Ended {
     AtOnce,
 }
 
-/// Works until SIGTERM or SIGINT, then drains for at most `grace`.
+/// Works until SIGTERM or SIGINT, then drains for at most `grace`. `load` is asked for a new configuration at each SIGHUP.
 ///
 /// # Errors
 /// What ended the work before any signal, or while it drained.
-pub async fn run(config: Config, grace: Duration) -> Result<Ended, RunError> {
+pub async fn run(
+    config: Config,
+    load: impl Fn() -> Result<Config, Mistakes>,
+    grace: Duration,
+) -> Result<Ended, RunError> {
     let mut signals = Signals::listen().map_err(RunError::Signals)?;
     let shutdown = CancellationToken::new();
-    let work = crate::run(config, shutdown.clone());
+    let (newest, configs) = watch::channel(config);
+    let work = crate::run(configs, shutdown.clone());
     tokio::pin!(work);
-    tokio::select! {
-        ended = &mut work => return ended.map(|()| Ended::Drained),
-        name = signals.next() => tracing::info!(signal = name, ?grace, "stopping: finishing what is in hand"),
+    loop {
+        tokio::select! {
+            ended = &mut work => return ended.map(|()| Ended::Drained),
+            asked = signals.next() => match asked {
+                Asked::Reload => take(load(), &newest),
+                Asked::End(signal) => {
+                    tracing::info!(signal, ?grace, "stopping: finishing what is in hand");
+                    break;
+                }
+            }
+        }
     }
     shutdown.cancel();
     tokio::select! {
         ended = &mut work => ended.map(|()| Ended::Drained),
         () = tokio::time::sleep(grace) => Ok(Ended::GraceOver),
-        _ = signals.next() => Ok(Ended::AtOnce),
+        () = signals.end() => Ok(Ended::AtOnce),
     }
 }
 
-/// The two signals that ask for an end.
+/// A good configuration is passed on; of another one every mistake is said, and the old one stays.
+fn take(read: Result<Config, Mistakes>, newest: &watch::Sender<Config>) {
+    match read {
+        Ok(config) => {
+            for warning in &config.remarks.warnings {
+                tracing::warn!("{warning}");
+            }
+            newest.send_replace(config);
+        }
+        Err(mistakes) => {
+            for mistake in mistakes.iter() {
+                tracing::error!("{mistake}");
+            }
+            tracing::error!("kept the configuration that is in force: the new one has mistakes");
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Asked {
+    Reload,
+    End(&'static str),
+}
+
+/// The signals that ask for something.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -52,13 +91,21 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// The next one.
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => Asked::End("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::End("SIGINT"),
         }
+    }
+
+    /// The next one that asks for an end.
+    async fn end(&mut self) {
+        while matches!(self.next().await, Asked::Reload) {}
     }
 }

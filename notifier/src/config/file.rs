@@ -15,7 +15,7 @@ pub(super) use route::{MatchFile, RouteFile};
 /// A configuration file.
 pub(super) struct File {
     /// `nats`
-    pub(super) nats: Option<NatsFile>,
+    pub(super) nats: Option<Node>,
     /// `group`
     pub(super) group: Option<Text>,
     /// `timezone`
@@ -56,11 +56,8 @@ impl File {
     /// Reads the root of a file.
     pub(super) fn read(root: Node, notes: &mut Notes) -> Option<File> {
         let fields = Fields::open(root, "the file", &FILE, notes)?;
-        let nats = fields
-            .node("nats")
-            .and_then(|node| NatsFile::read(node, notes));
         Some(File {
-            nats,
+            nats: fields.node("nats"),
             group: fields.text("group", notes),
             timezone: fields.text("timezone", notes),
             quiet_after: fields.text("quiet_after", notes),
@@ -93,45 +90,4 @@ fn each<T>(
     list.into_iter()
         .filter_map(|node| read(node, notes))
         .collect()
-}
-
-/// `nats`
-pub(super) struct NatsFile {
-    pub(super) url: Option<Vec<Text>>,
-    pub(super) credentials: Option<Text>,
-    pub(super) user: Option<Text>,
-    pub(super) password_file: Option<Text>,
-    pub(super) prefix: Option<Text>,
-    pub(super) replicas: Option<Text>,
-}
-
-const NATS: Known = Known {
-    of: "`nats`",
-    keys: &[
-        "url",
-        "credentials",
-        "user",
-        "password_file",
-        "prefix",
-        "replicas",
-    ],
-    not_yet: &["tls", "token_file", "nkey_file"],
-    needed: &[("url", "write the server, like nats://nats.example.com:4222")],
-    secrets: &[("password", "password_file")],
-};
-
-impl NatsFile {
-    fn read(node: Node, notes: &mut Notes) -> Option<NatsFile> {
-        let fields = Fields::open(node, "nats", &NATS, notes)?;
-        fields.not_both("user", "credentials", notes);
-        fields.together("user", "password_file", notes);
-        Some(NatsFile {
-            url: fields.texts("url", notes),
-            credentials: fields.text("credentials", notes),
-            user: fields.text("user", notes),
-            password_file: fields.text("password_file", notes),
-            prefix: fields.text("prefix", notes),
-            replicas: fields.text("replicas", notes),
-        })
-    }
 }

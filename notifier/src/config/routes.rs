@@ -94,7 +94,7 @@ fn patterns(written: &Option<Vec<Text>>, notes: &mut Notes) -> Vec<Pattern> {
     for text in written.iter().flatten() {
         match Pattern::parse(&text.text) {
             Ok(pattern) => patterns.push(pattern),
-            Err(error) => notes.wrong(text.place, Mistake::Pattern(error)),
+            Err(error) => notes.wrong(text.place, Mistake::Pattern(error.to_string())),
         }
     }
     patterns

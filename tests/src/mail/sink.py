@@ -5,7 +5,8 @@ NNNNNN.eml, the message as it came, and then NNNNNN.json, the envelope, which is
 DIRECTORY/script.json, read again whenever it changes, says what to do instead of taking everything:
   {"rcpt": {"who@example.com": "550 5.1.1 unknown"}, "data": ["451 4.3.0 later", "drop", ...]}
 `rcpt` answers always; each entry of `data` answers one message, in order: a reply, or `hang` or `drop` (not kept), or
-`accept-hang` or `accept-drop` (kept, and the sender never hears of it). DIRECTORY/attempts has a line for each message.
+`accept-hang` or `accept-drop` (kept, and the sender never hears of it), or `accept-hold` (kept, and
+answered when there is a file DIRECTORY/release). DIRECTORY/attempts has a line for each message.
 """
 
 import asyncio
@@ -54,14 +55,16 @@ class Sink:
         order = self.data.pop(0) if self.data else "accept"
         with open(os.path.join(HOME, "attempts"), "a") as file:
             file.write(order + "\n")
-        if order in ("accept", "accept-hang", "accept-drop"):
+        if order in ("accept", "accept-hold", "accept-hang", "accept-drop"):
             self.keep(session, envelope)
+        while order == "accept-hold" and not os.path.exists(os.path.join(HOME, "release")):
+            await asyncio.sleep(0.02)
         if order in ("hang", "accept-hang"):
             await asyncio.Event().wait()
         if order in ("drop", "accept-drop"):
             server.transport.abort()
             return "421 4.0.0 nobody reads this"
-        return f"250 2.0.0 Ok: queued as {self.kept:06}" if order == "accept" else order
+        return f"250 2.0.0 Ok: queued as {self.kept:06}" if order in ("accept", "accept-hold") else order
 
     def keep(self, session, envelope):
         self.kept += 1

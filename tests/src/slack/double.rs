@@ -71,6 +71,7 @@ async fn webhook(
         .push(request);
     let latency = *seen.latency.lock().unwrap_or_else(PoisonError::into_inner);
     tokio::time::sleep(latency).await;
+    let _ = seen.held.subscribe().wait_for(|held| !held).await;
     match (fault, reply) {
         (Some(Fault::Hang), _) => std::future::pending().await,
         (Some(Fault::RateLimited(pause)), _) => {

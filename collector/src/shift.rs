@@ -1,0 +1,146 @@
+//! A shift: the collector's work under one configuration, from the bus to NATS.
+//! It reads no file and hears no signal; when one shift follows another, the library's `run` decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::bus::{self, Heard};
+use crate::config::Config;
+use crate::counts::Counts;
+use crate::lookup::{self, Desk};
+use crate::mark::{Ears, Marks};
+use crate::outgoing::Outbox;
+use crate::publish::connect::{ConnectError, connect};
+use crate::publish::recent::Recent;
+use crate::publish::{self, Kind, Publisher};
+use crate::queue::{Budget, Reader, queue};
+use crate::reading::{self, Out};
+
+/// How long the last low-water mark may take to be written.
+const LAST_MARK: Duration = Duration::from_secs(2);
+
+/// What all shifts of a process have in common.
+#[derive(Debug)]
+pub struct Common {
+    /// The one bound of memory.
+    pub budget: Budget,
+    /// What was done.
+    pub counts: Arc<Counts>,
+    /// What was sent.
+    pub recent: Recent,
+}
+
+impl Common {
+    /// With so many bytes for what waits.
+    pub fn new(queue: usize) -> Common {
+        Common {
+            budget: Budget::new(queue),
+            counts: Arc::default(),
+            recent: Recent::default(),
+        }
+    }
+}
+
+/// A shift at work. Dropped, it reads no more, and publishes what it has read.
+pub struct Shift {
+    /// What it works under.
+    pub config: Config,
+    ears: Ears,
+    marks: JoinHandle<Option<Marks>>,
+    lookups: JoinHandle<()>,
+    end: CancellationToken,
+    _at_the_latest: DropGuard,
+}
+
+impl Shift {
+    /// Begins to work; its task in `shifts` ends when all that it read is published, with whether all went well.
+    ///
+    /// # Errors
+    /// When the client of NATS cannot be made.
+    pub async fn begin(
+        config: Config,
+        common: &Common,
+        follows: bool,
+        shutdown: &CancellationToken,
+        shifts: &mut JoinSet<bool>,
+    ) -> Result<Shift, ConnectError> {
+        let client = connect(&config).await?;
+        let (frames, heard) = queue(&common.budget);
+        let stages = stages(&config, &client, heard, common);
+        let (ears, end) = (Ears::default(), shutdown.child_token());
+        let marks = Marks::new(&config, &client, follows);
+        let marks = tokio::spawn(marks.keep(ears.clone(), common.budget.clone(), end.clone()));
+        let desk = Desk::new(&config, client, Arc::clone(&common.counts));
+        let lookups = tokio::spawn(lookup::serve(desk, end.clone()));
+        let (bus, counts) = (config.bus.clone(), Arc::clone(&common.counts));
+        let (listening, until) = (ears.clone(), end.clone());
+        shifts.spawn(async move {
+            bus::listen(&bus, frames, counts, listening, until).await;
+            through(stages).await
+        });
+        Ok(Shift {
+            config,
+            ears,
+            marks,
+            lookups,
+            _at_the_latest: end.clone().drop_guard(),
+            end,
+        })
+    }
+
+    /// Waits until it hears the bus.
+    pub async fn hears(&self) {
+        self.ears.connection().await;
+    }
+
+    /// Waits until it reads no more: it was told so, or nobody takes what it reads.
+    pub async fn ended(&self) {
+        self.end.cancelled().await;
+    }
+
+    /// Ends what is beside the events. What was drained counts as heard: the next collector reports no more than what it truly
+    /// missed.
+    pub async fn close(self, budget: &Budget) {
+        let _ = self.lookups.await; // it ends by itself, soon after the shift
+        if let Ok(Some(mut marks)) = self.marks.await {
+            let _ = tokio::time::timeout(LAST_MARK, marks.write(&self.ears, budget)).await;
+        }
+    }
+}
+
+/// Waits until every stage has ended; false if one failed.
+async fn through(stages: [JoinHandle<()>; 3]) -> bool {
+    let mut well = true;
+    for stage in stages {
+        well &= stage.await.is_ok();
+    }
+    well
+}
+
+/// Everything behind the bus. Each stage ends when the queue before it has: the reading, the events, the letters.
+fn stages(
+    config: &Config,
+    client: &async_nats::Client,
+    heard: Reader<Heard>,
+    common: &Common,
+) -> [JoinHandle<()>; 3] {
+    let origin = config.origin();
+    let topology = config.topology();
+    let outbox = Outbox::new(origin.clone(), &topology);
+    let (events, to_publish) = queue(&common.budget);
+    let (letters, to_bury) = queue(&common.budget);
+    let publisher = |stream, kind| Publisher::new(client, stream, kind, common);
+    let to_events = publisher(topology.events_name(), Kind::Events);
+    let to_letters = publisher(topology.dead_letters_name(), Kind::Letters);
+    let (refused, box_, counts) = (letters.clone(), outbox.clone(), Arc::clone(&common.counts));
+    [
+        tokio::task::spawn_blocking(move || {
+            reading::read(&origin, &outbox, heard, &Out { events, letters }, &counts);
+        }),
+        tokio::spawn(publish::events(to_events, to_publish, refused, box_)),
+        tokio::spawn(publish::letters(to_letters, to_bury)),
+    ]
+}
