@@ -25,6 +25,8 @@ mod file;
 
 mod secret;
 
+mod slack;
+
 mod value;
 
 mod nats;

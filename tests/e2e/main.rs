@@ -21,6 +21,7 @@ mod one_message;
 mod readme;
 mod reconnect;
 mod routes;
+mod slack_bot;
 mod stopping;
 mod wrong_files;
 

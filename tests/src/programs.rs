@@ -113,6 +113,7 @@ pub struct Program {
     program: PathBuf,
     config: PathBuf,
     log: PathBuf,
+    environment: Vec<(String, PathBuf)>,
     /// Nothing while it is ended on purpose.
     process: Option<Process>,
 }
@@ -126,8 +127,14 @@ impl Program {
             program: program.to_path_buf(),
             config: config.to_path_buf(),
             log: log.to_path_buf(),
+            environment: Vec::new(),
             process: None,
         }
+    }
+
+    /// From its next start on it finds this path in its environment.
+    pub fn environment(&mut self, name: &str, path: &Path) {
+        self.environment.push((name.to_owned(), path.to_path_buf()));
     }
 
     /// `<program> run --config <config>`; its log is appended to.
@@ -158,6 +165,7 @@ impl Program {
                 command.env_remove(key); // a scenario is the same on every machine
             }
         }
+        command.envs(self.environment.iter().map(|(name, path)| (name, path)));
         self.process = Some(Process::spawn(&self.name, &mut command, &self.log)?);
         Ok(())
     }

@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pillarbox_proto::delivery::{LedgerEntry, LedgerState};
+use pillarbox_proto::delivery::{LedgerEntry, LedgerState, Receipt};
 use pillarbox_proto::subject::DeliveryKey;
 
 use crate::elapsed::elapsed;
 use crate::ledger::LEASE;
 use crate::receiver::{Attempt, OnAmbiguous};
 use crate::retry::Fate;
+
+/// Between two changes of one message: Slack takes about fifty a minute, of all messages of an app.
+const CHANGES: Duration = Duration::from_secs(5);
 
 /// A delivery in hand.
 #[derive(Debug, Clone)]
@@ -38,8 +41,8 @@ pub enum Standing {
     Wait(Duration),
     /// It is to be sent.
     Send {
-        /// An older version was said, and cannot be changed.
-        follow_up: bool,
+        /// An older version was said.
+        said_before: bool,
         /// Failures in a row.
         failures: u32,
         /// The highest version that may have arrived unknown to all.
@@ -58,7 +61,7 @@ pub fn standing(
 ) -> Standing {
     let Some(entry) = entry else {
         return Standing::Send {
-            follow_up: false,
+            said_before: false,
             failures: 0,
             in_doubt: 0,
         };
@@ -85,19 +88,26 @@ pub fn standing(
         LedgerState::Delivered | LedgerState::Ambiguous { .. } | LedgerState::Dead { .. } => 0,
     };
     Standing::Send {
-        follow_up: entry.version > 0,
+        said_before: entry.version > 0,
         failures,
         in_doubt,
     }
 }
 
-/// How long a follow-up must wait yet: `first` after the first message, then twice, four times … as long after the last.
-pub fn too_soon(entry: Option<&LedgerEntry>, now: Timestamp, first: Duration) -> Duration {
+/// How long more of it must wait yet. A change of the message itself keeps one distance; a follow-up comes `first` after
+/// the first message, then twice, four times … as long after the last.
+pub fn too_soon(
+    entry: Option<&LedgerEntry>,
+    in_place: bool,
+    now: Timestamp,
+    first: Duration,
+) -> Duration {
     let said = |entry: &LedgerEntry| Some((entry.said, entry.said_at.as_ref()?.parse().ok()?));
     let Some((messages, last)) = entry.and_then(said) else {
         return Duration::ZERO;
     };
-    let distance = first.saturating_mul(1 << messages.saturating_sub(1).min(16));
+    let growing = first.saturating_mul(1 << messages.saturating_sub(1).min(16));
+    let distance = if in_place { CHANGES } else { growing };
     distance.saturating_sub(elapsed(last, now))
 }
 
@@ -127,8 +137,18 @@ pub fn claim(entry: Option<LedgerEntry>, taken: &Taken, in_doubt: u64) -> Ledger
 /// The end of an attempt.
 pub fn record(claimed: &LedgerEntry, taken: &Taken, attempt: &Attempt, fate: &Fate) -> LedgerEntry {
     let mut entry = claimed.clone();
-    if let Attempt::Partly { receipt, .. } | Attempt::Delivered(receipt) = attempt {
+    if let Attempt::Partly { receipt, .. }
+    | Attempt::Begun { receipt }
+    | Attempt::Delivered(receipt) = attempt
+    {
         entry.receipt = Some(receipt.clone());
+    }
+    if let Attempt::Unchangeable { .. } = attempt {
+        entry.receipt = None;
+    }
+    if matches!(fate, Fate::Done | Fate::Next) {
+        entry.said += u32::from(!same_message(&claimed.receipt, &entry.receipt));
+        entry.said_at = Some(taken.now.to_string());
     }
     if let Attempt::Ambiguous { .. } = attempt {
         entry.in_doubt = entry.in_doubt.max(taken.version);
@@ -138,8 +158,6 @@ pub fn record(claimed: &LedgerEntry, taken: &Taken, attempt: &Attempt, fate: &Fa
         Fate::Done => {
             entry.version = taken.version;
             entry.seen = taken.seen.clone();
-            entry.said += 1;
-            entry.said_at = Some(taken.now.to_string());
             if entry.in_doubt == taken.version {
                 LedgerState::Ambiguous {
                     sending: taken.version,
@@ -152,10 +170,19 @@ pub fn record(claimed: &LedgerEntry, taken: &Taken, attempt: &Attempt, fate: &Fa
             error,
             failures: *failures,
         },
-        Fate::Smaller => LedgerState::Waiting { error, failures: 0 },
+        Fate::Smaller | Fate::Next => LedgerState::Waiting { error, failures: 0 },
         Fate::GiveUp { reason } => dead(reason, taken),
     };
     entry
+}
+
+/// Both are receipts for one message: it was changed, or its thread has grown.
+fn same_message(before: &Option<Receipt>, after: &Option<Receipt>) -> bool {
+    let named = |receipt: &Option<Receipt>| match receipt {
+        Some(Receipt::Slack { channel, ts, .. }) => Some((channel.clone(), ts.clone())),
+        Some(Receipt::SlackWebhook | Receipt::Smtp { .. }) | None => None,
+    };
+    named(before).is_some_and(|before| named(after) == Some(before))
 }
 
 /// It was given up without an attempt: the entry that it leaves.
@@ -209,9 +236,9 @@ mod tests {
         }
     }
 
-    fn send(follow_up: bool, failures: u32, in_doubt: u64) -> Standing {
+    fn send(said_before: bool, failures: u32, in_doubt: u64) -> Standing {
         Standing::Send {
-            follow_up,
+            said_before,
             failures,
             in_doubt,
         }
@@ -329,6 +356,48 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_is_changed_is_said_once() {
+        let slack = |ts: &str, details: &[&str]| Receipt::Slack {
+            channel: "C1".into(),
+            ts: ts.into(),
+            shows: "a".into(),
+            details: details.iter().map(|&id| id.into()).collect(),
+            details_refused: None,
+        };
+        let after = |before: LedgerEntry, version, attempt, fate| {
+            record(
+                &claim(Some(before), &taken(version), 0),
+                &taken(version),
+                &attempt,
+                &fate,
+            )
+        };
+        let begun = Attempt::Begun {
+            receipt: slack("1.0", &[]),
+        };
+        let entry = after(claim(None, &taken(1), 0), 1, begun, Fate::Next);
+        assert_eq!((entry.said, entry.version, entry.seen.as_str()), (1, 0, ""));
+        assert_eq!(entry.receipt, Some(slack("1.0", &[])));
+        let whole = || Attempt::Delivered(slack("1.0", &["d1"]));
+        let entry = after(entry, 1, whole(), Fate::Done);
+        assert_eq!((entry.said, entry.version), (1, 1));
+        let entry = after(entry, 2, whole(), Fate::Done);
+        assert_eq!((entry.said, entry.version), (1, 2));
+        let gone = Attempt::Unchangeable {
+            why: "message_not_found".into(),
+        };
+        let again = Fate::Again {
+            after: Duration::ZERO,
+            failures: 0,
+        };
+        let entry = after(entry, 3, gone, again);
+        assert_eq!((entry.said, entry.version, &entry.receipt), (1, 2, &None));
+        let anew = Attempt::Delivered(slack("2.0", &[]));
+        let entry = after(entry, 3, anew, Fate::Done);
+        assert_eq!((entry.said, entry.version), (2, 3));
+    }
+
+    #[test]
     fn follow_ups_keep_a_growing_distance() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let entry = |said, second: i64| LedgerEntry {
@@ -336,9 +405,11 @@ mod tests {
             said_at: Some(at(second).to_string()),
             ..claim(None, &taken(1), 0)
         };
+        let wait = |entry: Option<&LedgerEntry>, in_place, now| {
+            too_soon(entry, in_place, at(now), Duration::from_secs(600))
+        };
         let check = |entry: Option<&LedgerEntry>, now, expect| {
-            let wait = too_soon(entry, at(now), Duration::from_secs(600));
-            assert_eq!(wait, Duration::from_secs(expect));
+            assert_eq!(wait(entry, false, now), Duration::from_secs(expect));
         };
         check(None, 0, 0);
         check(Some(&entry(0, 0)), 0, 600);
@@ -346,5 +417,7 @@ mod tests {
         check(Some(&entry(1, 1000)), 1599, 1);
         check(Some(&entry(1, 1000)), 1600, 0);
         check(Some(&entry(3, 1000)), 1600, 1800);
+        let changed = |now| wait(Some(&entry(3, 1000)), true, now);
+        assert_eq!((changed(1000), changed(1005)), (CHANGES, Duration::ZERO));
     }
 }
