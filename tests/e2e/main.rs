@@ -22,6 +22,7 @@ mod readme;
 mod reconnect;
 mod routes;
 mod slack_bot;
+mod smtp_ways;
 mod stopping;
 mod wrong_files;
 
