@@ -145,12 +145,9 @@ impl Destination {
             let so_far = self.so_far(work, failures, smaller);
             let verdict = verdict(&attempt, &so_far, rand::random());
             self.say(work, &entry, &attempt, &verdict);
-            match verdict.message {
-                Fate::Smaller => smaller = true,
-                Fate::Next => {}
-                Fate::Done | Fate::Again { .. } | Fate::GiveUp { .. } => {
-                    return self.settle(work, &entry, revision, &attempt, verdict).await;
-                }
+            smaller |= verdict.message == Fate::Smaller;
+            if !matches!(verdict.message, Fate::Smaller | Fate::Next) {
+                return self.settle(work, &entry, revision, &attempt, verdict).await;
             }
             page = Page {
                 entry: Some(record(&entry, &work.taken, &attempt, &verdict.message)),
