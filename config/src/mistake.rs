@@ -123,6 +123,36 @@ pub enum Mistake {
     EmptySecret { key: &'static str, path: PathBuf },
     #[error("{path} holds no URL of a webhook; it must be one line that begins with https://", path = .path.display())]
     NoWebhook { path: PathBuf },
+    #[error(
+        "`slack` needs to know who posts; write `webhook_url_file` or `token_file`, the path of a file that holds the webhook's URL or the bot's token"
+    )]
+    NoPoster,
+    #[error("`webhook_url_file` and `token_file` are two ways to post; keep one")]
+    TwoPosters,
+    #[error("`icon_emoji` and `icon_url` are two pictures; keep one")]
+    TwoIcons,
+    #[error("`{key}` is only for a bot; leave it out, or write `token_file`")]
+    OnlyBot { key: &'static str },
+    #[error("`{key}` is only seen in the classic style; leave it out, or write `style: classic`")]
+    OnlyClassic { key: &'static str },
+    #[error("{path} holds no token; it must be one line, like xoxb-…", path = .path.display())]
+    NoToken { path: PathBuf },
+    #[error(
+        "`{text}` is no address for a token; it must begin with https://, like https://slack.com/api/"
+    )]
+    NoApi { text: String },
+    #[error("`{text}` is no channel; write its name like \"#ops\", or its id like C0123456789")]
+    NoChannel { text: String },
+    #[error(
+        "`{text}` is a person's name, which a bot cannot write to; write the person's id, like U0123456789, or a channel like \"#ops\""
+    )]
+    NoPerson { text: String },
+    #[error("`{text}` is no colour; write it like \"#F35A00\", or good, warning or danger")]
+    NoColor { text: String },
+    #[error("`{text}` is no emoji; write its name between colons, like \":computer:\"")]
+    NoEmoji { text: String },
+    #[error("`{text}` is no image's address; it must begin with https://")]
+    NoImage { text: String },
     #[error("`{key}` and `{other}` go together; write both or none")]
     Alone {
         key: &'static str,
@@ -193,6 +223,10 @@ pub enum Warning {
         "the webhook in {path} is not https: what is posted can be read on the way; use its https address", path = .path.display()
     )]
     Unencrypted { path: PathBuf },
+    #[error(
+        "the token in {path} does not begin with xoxb-, so it is no bot's; use the \"Bot User OAuth Token\" of the app", path = .path.display()
+    )]
+    NoBotToken { path: PathBuf },
 }
 
 /// Something at a place of the file, as one line: `FILE:LINE:COL: what; what to do`.

@@ -131,6 +131,7 @@ fn word_at(chars: &[char], from: usize, in_brackets: bool) -> String {
     let end = ends.iter().filter_map(|end| rest.find(end)).min();
     let word = end.and_then(|end| rest.get(..end)).unwrap_or(&rest);
     let before: String = chars.iter().take(from).collect();
+    let before = before.rsplit([',', '{']).next().unwrap_or_default(); // the key of this very value
     if ["password", "webhook_url", "token"]
         .iter()
         .any(|key| before.contains(key))

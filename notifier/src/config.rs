@@ -13,6 +13,8 @@ use crate::route::Route;
 
 mod file;
 
+mod slack;
+
 mod nats;
 
 mod receivers;

@@ -28,8 +28,8 @@ pub struct Receiver {
 /// How a receiver is reached.
 #[derive(Debug, Clone)]
 pub enum Transport {
-    /// An incoming webhook of Slack.
-    Slack(slack::Webhook),
+    /// A channel of Slack, by an incoming webhook or as a bot.
+    Slack(slack::Slack),
     /// Mail, handed to one SMTP server.
     Email(email::Mailbox),
 }
@@ -59,6 +59,16 @@ pub enum OnAmbiguous {
 pub enum Attempt {
     /// The far side has it.
     Delivered(Receipt),
+    /// The far side has a part of it, and the next one can be sent at once.
+    Begun {
+        /// What is known so far.
+        receipt: Receipt,
+    },
+    /// What was said before was to be changed, and cannot be: what is new needs a message of its own.
+    Unchangeable {
+        /// Its words.
+        why: String,
+    },
     /// Some recipients are settled: they have it, or were refused for good. The others are tried again, alone.
     Partly {
         /// What is known so far.
@@ -97,6 +107,11 @@ pub enum Attempt {
         /// Its beginning.
         why: String,
     },
+    /// A refusal that this version does not know.
+    Unheard {
+        /// Its words.
+        why: String,
+    },
     /// Too much, or too rich: a smaller form may be taken.
     TooLarge {
         /// Its words.
@@ -128,11 +143,24 @@ impl Attempt {
             .collect()
     }
 
+    /// Why details are missing below a message that stands.
+    pub fn details_refused(&self) -> Option<&str> {
+        let Attempt::Delivered(Receipt::Slack {
+            details_refused, ..
+        }) = self
+        else {
+            return None;
+        };
+        details_refused.as_deref()
+    }
+
     /// What the far side said; empty if it took the message.
     pub fn why(&self) -> &str {
         match self {
-            Attempt::Delivered(_) => "",
+            Attempt::Delivered(_) | Attempt::Begun { .. } => "",
             Attempt::Partly { why, .. }
+            | Attempt::Unchangeable { why }
+            | Attempt::Unheard { why }
             | Attempt::Throttled { why, .. }
             | Attempt::Unreached { why }
             | Attempt::Retry { why, .. }
@@ -162,8 +190,8 @@ pub struct Letter<'a> {
 
 /// A receiver's own end of the line, made once.
 pub enum Sender {
-    /// Posts to a webhook.
-    Slack(slack::Sender),
+    /// Posts into a channel.
+    Slack(Box<slack::Sender>),
     /// Hands mail to a server.
     Email(Box<email::Sender>),
 }
@@ -172,7 +200,7 @@ impl Sender {
     /// Makes what all attempts share. It connects to nothing. Times are printed in `zone`.
     pub fn new(transport: &Transport, zone: TimeZone) -> Result<Sender, SetUpError> {
         Ok(match transport {
-            Transport::Slack(webhook) => Sender::Slack(slack::Sender::new(webhook, zone)?),
+            Transport::Slack(slack) => Sender::Slack(Box::new(slack::Sender::new(slack, zone)?)),
             Transport::Email(mailbox) => {
                 Sender::Email(Box::new(email::Sender::new(mailbox, zone)?))
             }
@@ -187,7 +215,7 @@ impl Sender {
         }
     }
 
-    /// How many attempts a worker makes at once: a webhook takes about one message a second.
+    /// How many attempts a worker makes at once: a channel of Slack takes about one message a second.
     pub fn at_once(&self) -> u32 {
         match self {
             Sender::Slack(_) => 1,
@@ -199,8 +227,16 @@ impl Sender {
     pub fn seen(&self, notification: &Notification) -> String {
         let facts = &facts(notification);
         match self {
-            Sender::Slack(_) => slack::seen(facts),
+            Sender::Slack(sender) => sender.seen(facts),
             Sender::Email(_) => email::seen(facts),
+        }
+    }
+
+    /// Whether what was said can still be changed, and need not be said again.
+    pub fn can_change(&self, receipt: Option<&Receipt>) -> bool {
+        match self {
+            Sender::Slack(sender) => receipt.is_some_and(|receipt| sender.can_change(receipt)),
+            Sender::Email(_) => false,
         }
     }
 

@@ -25,6 +25,8 @@ const UNREACHED_AT_MOST: Duration = Duration::from_secs(300);
 const BROKEN_FROM: u32 = 2;
 /// A throttled destination that does not say for how long.
 const THROTTLED: Duration = Duration::from_secs(30);
+/// A refusal that nobody has heard of is believed after so many.
+const UNHEARD: u32 = 3;
 /// A message that met a closed destination comes back this much after its pause, so that another one is the probe: a
 /// message that the far side cannot bear must not stand before all others.
 const STEP_BACK: Duration = Duration::from_millis(500);
@@ -67,6 +69,8 @@ pub enum Fate {
         /// Its failures in a row, this one included if it was the message's own.
         failures: u32,
     },
+    /// Its next part is sent at once.
+    Next,
     /// It is sent at once in its smaller form.
     Smaller,
     /// It becomes a dead letter.
@@ -80,6 +84,9 @@ pub enum Fate {
 pub fn verdict(attempt: &Attempt, so_far: &SoFar, jitter: f64) -> Verdict {
     let verdict = match attempt {
         Attempt::Delivered(_) => on_its_own(Fate::Done),
+        Attempt::Begun { .. } => on_its_own(Fate::Next),
+        // Said anew, no sooner than a follow-up may be: that is looked at when it is taken again.
+        Attempt::Unchangeable { .. } => again(Duration::ZERO, so_far.failures),
         Attempt::Partly { at_least, .. } => again(backoff(0, jitter).max(*at_least), 1),
         Attempt::Retry { at_least, .. } => {
             let after = backoff(so_far.failures, jitter).max(*at_least);
@@ -99,8 +106,13 @@ pub fn verdict(attempt: &Attempt, so_far: &SoFar, jitter: f64) -> Verdict {
                 }
             }
         },
+        Attempt::Unheard { .. } if so_far.failures < UNHEARD => {
+            again(backoff(so_far.failures, jitter), so_far.failures + 1)
+        }
         Attempt::TooLarge { .. } if !so_far.smaller => on_its_own(Fate::Smaller),
-        Attempt::TooLarge { .. } | Attempt::Refused { .. } => give_up("refused"),
+        Attempt::TooLarge { .. } | Attempt::Refused { .. } | Attempt::Unheard { .. } => {
+            give_up("refused")
+        }
     };
     by_age(
         verdict,

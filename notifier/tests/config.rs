@@ -139,3 +139,33 @@ fn a_secret_that_everyone_can_read_is_warned_about() {
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].ends_with("hook can be read by every user of this host; `chmod o-r` it"));
 }
+
+#[test]
+fn a_token_that_is_no_bots_is_warned_about() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tokens");
+    fs::create_dir_all(&folder).unwrap();
+    let (file, secret) = (folder.join("notifier.yaml"), folder.join("token"));
+    let minimal = fs::read_to_string("tests/config/minimal.yaml").unwrap();
+    let written = "webhook_url_file: secrets/webhook";
+    assert!(minimal.contains(written));
+    let bot = "token_file: token, channel: \"#ops\"";
+    fs::write(&file, minimal.replace(written, bot)).unwrap();
+    let warnings_with = |token: &str| {
+        fs::write(&secret, token).unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+        let config = load(&file).unwrap();
+        let lines = config.remarks.warnings.iter().map(ToString::to_string);
+        lines.collect::<Vec<String>>()
+    };
+    assert_eq!(warnings_with("xoxb-1\n"), [""; 0]);
+    for other in ["xoxp-hunter2", "xapp-hunter2", "hunter2"] {
+        let warnings = warnings_with(other);
+        assert_eq!(warnings.len(), 1);
+        assert!(
+            warnings[0].contains("does not begin with xoxb-"),
+            "{warnings:?}"
+        );
+        assert!(!warnings[0].contains("hunter2"));
+    }
+}

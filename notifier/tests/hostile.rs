@@ -327,6 +327,31 @@ fn judge_slack(payload: &Value) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Blocks as anywhere else, or one span of code: nothing ends it, and nothing in it is interpreted.
+fn judge_classic(payload: &Value) -> Result<(), TestCaseError> {
+    prop_assert!(payload["text"].is_null() && payload["blocks"].is_null());
+    let attachment = &payload["attachments"][0];
+    let fallback = attachment["fallback"].as_str().unwrap();
+    prop_assert!(is_escaped(fallback) && is_shown(fallback) && !fallback.trim().is_empty());
+    if attachment["blocks"].is_array() {
+        let mut as_modern = attachment.clone();
+        as_modern["text"] = fallback.into();
+        return judge_slack(&as_modern);
+    }
+    let text = attachment["text"].as_str().unwrap();
+    let fenced = text
+        .strip_prefix("```\n")
+        .and_then(|text| text.strip_suffix("\n```"));
+    let inner = fenced
+        .or_else(|| text.strip_prefix('`')?.strip_suffix('`'))
+        .unwrap();
+    let ends_it = if fenced.is_some() { "```" } else { "`" };
+    prop_assert!(is_escaped(inner) && !inner.contains(ends_it), "{}", text);
+    prop_assert!(fenced.is_some() || !inner.contains('\n'));
+    prop_assert!(text.chars().count() <= slack::TEXT_CHARS);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -336,6 +361,19 @@ proptest! {
         let message = slack::message(&n, &zone, follow_up);
         prop_assert!(message["blocks"].is_array());
         judge_slack(&message)?;
+        let classic = slack::Style::Classic { color: None };
+        let classic = slack::styled(&n, &zone, follow_up, &classic);
+        judge_classic(&classic)?;
+        let (details, more) = slack::details(&n, &zone);
+        prop_assert!(details.len() <= 6);
+        let mut left = &details[..];
+        while !left.is_empty() {
+            judge_slack(&slack::smaller_reply(left).0)?;
+            let (reply, count) = slack::reply(left, more);
+            prop_assert!(count > 0);
+            judge_slack(&reply)?;
+            left = &left[count..];
+        }
         let smaller = slack::smaller(&n, &zone, follow_up);
         prop_assert!(smaller["blocks"].is_null());
         judge_slack(&smaller)?;

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use pillarbox_notifier::render::slack::{Icon, Look, Style};
 use pillarbox_notifier::render::{email, slack};
 use pillarbox_proto::delivery::Notification;
 use serde_json::Value;
@@ -61,6 +62,60 @@ fn part_seen(part: &Value) -> String {
     }
 }
 
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap() + "\n"
+}
+
+/// Those that are looked at in the classic style: its layout differs by moment and state, and its words do not.
+const CLASSIC: [&str; 7] = [
+    "start",
+    "start_recovered_no_key",
+    "failed",
+    "changed",
+    "test_mode",
+    "missing_only",
+    "clean",
+];
+
+/// Every reply in the thread of a message, in order; most have none.
+fn thread(notification: &Notification) -> Option<Value> {
+    let (details, more) = slack::details(notification, &zone());
+    let (mut left, mut replies) = (&details[..], Vec::new());
+    while !left.is_empty() {
+        let (reply, count) = slack::reply(left, more);
+        replies.push(reply);
+        left = &left[count..];
+    }
+    (!replies.is_empty()).then_some(Value::Array(replies))
+}
+
+/// The first post's look, key for key.
+#[test]
+fn a_start_in_the_classic_style_is_the_command_as_code_and_nothing_else() {
+    let start = std::fs::read(dir("digests").join("start.json")).unwrap();
+    let start: Notification = serde_json::from_slice(&start).unwrap();
+    let look = Look {
+        style: Style::Classic { color: None },
+        username: Some("salt-bot".into()),
+        icon: Some(Icon::Emoji(":computer:".into())),
+    };
+    let mut payload = slack::styled(&start, &zone(), false, &look.style);
+    look.dress(&mut payload);
+    let command = "salt -G 'roles:web' state.apply nginx test=True";
+    let expect = serde_json::json!({
+        "username": "salt-bot",
+        "icon_emoji": ":computer:",
+        "attachments": [{
+            "color": "#F35A00",
+            "fallback": command,
+            "text": format!("`{command}`"),
+            "mrkdwn_in": ["text"],
+        }],
+        "mrkdwn": false, "parse": "none", "link_names": false, "unfurl_links": false, "unfurl_media": false,
+    });
+    assert_eq!(payload, expect);
+}
+
 #[test]
 fn messages_read_as_they_did() {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
@@ -76,12 +131,11 @@ fn messages_read_as_they_did() {
             .unwrap_or_else(|error| panic!("{case}: {error}"));
         let follow_up = case.starts_with("follow_up");
         let payload = slack::message(&notification, &zone(), follow_up);
+        let classic = Style::Classic { color: None };
+        let classic = slack::styled(&notification, &zone(), follow_up, &classic);
         let mail = email::mail(&notification, &zone(), follow_up);
         let outputs = [
-            (
-                "slack.json",
-                serde_json::to_string_pretty(&payload).unwrap() + "\n",
-            ),
+            ("slack.json", pretty(&payload)),
             ("slack.txt", seen_in_slack(&payload)),
             (
                 "mail.txt",
@@ -89,7 +143,16 @@ fn messages_read_as_they_did() {
             ),
             ("mail.html", mail.html),
         ];
-        for (kind, text) in outputs {
+        let classic = CLASSIC.contains(&case.as_str()).then(|| pretty(&classic));
+        let thread = thread(&notification).map(|replies| pretty(&replies));
+        let some = [
+            ("slack-classic.json", classic),
+            ("slack-thread.json", thread),
+        ];
+        let some = some
+            .into_iter()
+            .filter_map(|(kind, text)| Some((kind, text?)));
+        for (kind, text) in outputs.into_iter().chain(some) {
             let file = dir("messages").join(format!("{case}.{kind}"));
             if update {
                 std::fs::write(&file, text).unwrap();

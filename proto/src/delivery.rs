@@ -120,7 +120,7 @@ pub enum LedgerState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Receipt {
-    /// An incoming webhook's `ok`.
+    /// An incoming webhook's `ok`: a message that nobody can name.
     SlackWebhook,
     /// A message that can be updated.
     Slack {
@@ -128,6 +128,15 @@ pub enum Receipt {
         channel: String,
         /// The message's timestamp.
         ts: String,
+        /// Hash of what the message shows; empty for not known.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        shows: String,
+        /// Hash of each detail that stands in its thread, or never will.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        details: Vec<String>,
+        /// Why some of them never will; never a secret.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        details_refused: Option<String>,
     },
     /// The mail server's reply to the message.
     Smtp {

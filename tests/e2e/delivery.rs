@@ -119,7 +119,7 @@ fn refusing(recipients: &[&str]) -> MailScript {
         .map(|to| ((*to).to_owned(), reply.to_owned()));
     MailScript {
         rcpt: rcpt.collect(),
-        data: Vec::new(),
+        ..MailScript::default()
     }
 }
 

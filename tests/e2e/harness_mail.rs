@@ -58,6 +58,7 @@ async fn the_sink_does_as_it_is_told() {
     sink.obey(&MailScript {
         rcpt: rcpt.into(),
         data: orders.map(str::to_owned).to_vec(),
+        ..MailScript::default()
     })
     .unwrap();
     let refused = [

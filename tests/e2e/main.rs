@@ -26,6 +26,8 @@ mod reconnect;
 mod reload;
 mod routes;
 mod several_masters;
+mod slack_bot;
+mod smtp_ways;
 mod stopping;
 mod two_collectors;
 mod wrong_files;

@@ -58,6 +58,7 @@ fn check(example: &str, programs: &Programs) -> Output {
         ("collector.creds", "a JWT and a seed"),
         ("notifier.creds", "a JWT and a seed"),
         ("slack-webhook", "https://hooks.example.com/services/x"),
+        ("slack-token", "xoxb-hunter2"),
         ("smtp-password", "hunter2"),
     ] {
         scratch.file(name, content).unwrap();
@@ -81,7 +82,11 @@ fn check(example: &str, programs: &Programs) -> Output {
 async fn its_examples_are_accepted() {
     let programs = programs::built().await.unwrap();
     let examples = blocks(&file("README.md"), "yaml");
-    assert_eq!(examples.len(), 2, "one of each program");
+    assert_eq!(
+        examples.len(),
+        3,
+        "one of the collector, two of the notifier"
+    );
     for example in examples {
         let output = check(&example, &programs);
         let (out, err) = (

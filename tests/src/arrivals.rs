@@ -7,7 +7,7 @@ use anyhow::Context;
 use async_nats::jetstream::{self, consumer::pull};
 use futures_util::TryStreamExt;
 use pillarbox_proto::subject::Group;
-use pillarbox_proto::topology::{Topology, intake_name};
+use pillarbox_proto::topology::{Bucket, Topology, intake_name};
 use pillarbox_proto::wire;
 use serde_json::Value;
 
@@ -65,6 +65,22 @@ impl<M> Stack<M> {
     pub async fn dead_letters(&mut self, count: u64) -> anyhow::Result<Vec<(String, Value)>> {
         self.bodies(&Topology::default().dead_letters_name(), count)
             .await
+    }
+
+    /// Every entry of LEDGER, as text.
+    ///
+    /// # Errors
+    /// When the bucket cannot be read.
+    pub async fn ledger(&self) -> anyhow::Result<Vec<String>> {
+        let jetstream = jetstream::new(self.nats.client().await?);
+        let name = Topology::default().bucket_name(Bucket::Ledger);
+        let bucket = jetstream.get_key_value(name).await?;
+        let mut entries = Vec::new();
+        for key in bucket.keys().await?.try_collect::<Vec<_>>().await? {
+            let entry = bucket.get(key).await?.unwrap_or_default();
+            entries.push(String::from_utf8_lossy(&entry).into_owned());
+        }
+        Ok(entries)
     }
 
     /// Waits until everything in EVENTS has been worked on: no job is open, and nothing is to be delivered.

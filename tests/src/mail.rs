@@ -10,17 +10,38 @@ use anyhow::Context;
 use mail_parser::{MessageParser, PartType};
 use serde::{Deserialize, Serialize};
 
+use certificate::Certificate;
+
 use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::{tools, wait};
 
+mod certificate;
+
 const SINK: &str = include_str!("mail/sink.py");
+/// Who may send where a sink is guarded.
+pub const USER: &str = "salt";
+/// That user's password.
+pub const PASSWORD: &str = "canary of the mail password";
+
+/// How a sink is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guard {
+    /// By anybody, in the clear.
+    #[default]
+    None,
+    /// After `STARTTLS`, with a login.
+    StartTls,
+    /// With TLS from the first byte, with a login.
+    Tls,
+}
 
 /// A running sink.
 #[derive(Debug)]
 pub struct MailSink {
     process: Process,
     port: u16,
+    guard: Guard,
     scratch: Scratch,
 }
 
@@ -33,6 +54,8 @@ pub struct MailScript {
     /// is not kept), `accept-hang` or `accept-drop` (it is kept, and the sender never hears of it),
     /// `accept-hold` (it is kept, and answered after [`MailSink::release`]), `accept`.
     pub data: Vec<String>,
+    /// Another password than [`PASSWORD`] is the right one.
+    pub password: Option<String>,
 }
 
 /// A mail that was taken.
@@ -50,12 +73,18 @@ pub struct Mail {
     pub html: String,
     /// The message as it came.
     pub raw: Vec<u8>,
+    /// Whether it came by TLS.
+    pub tls: bool,
+    /// Who was logged in.
+    pub user: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Envelope {
     from: String,
     to: Vec<String>,
+    tls: bool,
+    user: Option<String>,
 }
 
 impl MailSink {
@@ -64,12 +93,31 @@ impl MailSink {
     /// # Errors
     /// When it cannot be installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::guarded(Guard::None).await
+    }
+
+    /// As [`start`](Self::start), with a certificate that the programs must be told to trust, and a login.
+    ///
+    /// # Errors
+    /// When it cannot be installed or does not start.
+    pub async fn guarded(guard: Guard) -> anyhow::Result<Self> {
         let python = tools::aiosmtpd().await?;
         let scratch = Scratch::new()?;
         let script = scratch.file("sink.py", SINK)?;
         let home = scratch.dir("mail")?;
         let mut command = Command::new(python);
-        command.arg(script).arg(&home);
+        command.arg(script).arg(&home).args([USER, PASSWORD]);
+        match guard {
+            Guard::None => {}
+            Guard::StartTls => drop(command.arg("starttls")),
+            Guard::Tls => drop(command.arg("tls")),
+        }
+        if guard != Guard::None {
+            let made = Certificate::of_localhost()?;
+            scratch.file("mail/authority.pem", &made.authority)?;
+            scratch.file("mail/certificate.pem", &made.certificate)?;
+            scratch.file("mail/key.pem", &made.key)?;
+        }
         let log = scratch.path().join("sink.log");
         let mut process = Process::spawn("mail sink", &mut command, &log)?;
         let port = wait::until(
@@ -87,6 +135,7 @@ impl MailSink {
         Ok(Self {
             process,
             port,
+            guard,
             scratch,
         })
     }
@@ -94,7 +143,18 @@ impl MailSink {
     /// What goes into a receiver's `smtp:`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("smtp://127.0.0.1:{}", self.port)
+        match self.guard {
+            Guard::None => format!("smtp://127.0.0.1:{}", self.port),
+            Guard::StartTls => format!("smtp://localhost:{}?tls=required", self.port),
+            Guard::Tls => format!("smtps://localhost:{}", self.port),
+        }
+    }
+
+    /// Whom a program must trust to send here: a file for `SSL_CERT_FILE`.
+    #[must_use]
+    pub fn authority(&self) -> Option<PathBuf> {
+        let file = self.home().join("authority.pem");
+        (self.guard != Guard::None).then_some(file)
     }
 
     /// Its port on 127.0.0.1.
@@ -162,7 +222,12 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 
 fn read(envelope: &Path) -> anyhow::Result<Mail> {
     let raw = std::fs::read(envelope.with_extension("eml"))?;
-    let Envelope { from, to } = serde_json::from_slice(&std::fs::read(envelope)?)?;
+    let Envelope {
+        from,
+        to,
+        tls,
+        user,
+    } = serde_json::from_slice(&std::fs::read(envelope)?)?;
     let message = MessageParser::default()
         .parse(&raw)
         .context("a mail that no program can read")?;
@@ -184,5 +249,7 @@ fn read(envelope: &Path) -> anyhow::Result<Mail> {
         text,
         html,
         raw,
+        tls,
+        user,
     })
 }

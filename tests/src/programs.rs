@@ -114,6 +114,7 @@ pub struct Program {
     config: PathBuf,
     options: Vec<String>,
     log: PathBuf,
+    environment: Vec<(String, PathBuf)>,
     /// Nothing while it is ended on purpose.
     process: Option<Process>,
 }
@@ -128,6 +129,7 @@ impl Program {
             config: config.to_path_buf(),
             options: Vec::new(),
             log: log.to_path_buf(),
+            environment: Vec::new(),
             process: None,
         }
     }
@@ -137,6 +139,11 @@ impl Program {
     pub fn with(mut self, options: &[String]) -> Self {
         self.options = options.to_vec();
         self
+    }
+
+    /// From its next start on it finds this path in its environment.
+    pub fn environment(&mut self, name: &str, path: &Path) {
+        self.environment.push((name.to_owned(), path.to_path_buf()));
     }
 
     /// `<program> run --config <config>`; its log is appended to.
@@ -168,6 +175,7 @@ impl Program {
                 command.env_remove(key); // a scenario is the same on every machine
             }
         }
+        command.envs(self.environment.iter().map(|(name, path)| (name, path)));
         self.process = Some(Process::spawn(&self.name, &mut command, &self.log)?);
         Ok(())
     }

@@ -1,12 +1,16 @@
-//! The double of Slack: incoming webhooks on 127.0.0.1 that record each request, answer as Slack does, and fail on demand.
+//! The double of Slack: incoming webhooks and the Web API on 127.0.0.1; it records each request, answers as Slack does, and
+//! fails on demand.
 //! It shows nothing to anybody; [`reader`] turns a message into what its reader would see.
 
+mod api;
 mod double;
 pub mod reader;
 mod rules;
+mod view;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +19,11 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
+
+pub use view::Message;
+
+/// The one token that the Web API takes.
+pub const TOKEN: &str = "xoxb-000000000000-canary-of-the-bot-token";
 
 /// What the next request is met with, instead of being judged.
 #[derive(Clone, Debug)]
@@ -46,6 +55,16 @@ pub struct Request {
     pub answer: Option<(u16, String)>,
     /// Whether a reader sees the message.
     pub posted: bool,
+    /// The name of the message that the Web API posted; empty for a webhook's.
+    pub ts: String,
+}
+
+impl Request {
+    /// The method of the Web API that was called, if it was one.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        self.path.strip_prefix("/api/")
+    }
 }
 
 /// A running double.
@@ -62,6 +81,7 @@ struct Seen {
     faults: Mutex<VecDeque<Fault>>,
     latency: Mutex<Duration>,
     held: watch::Sender<bool>,
+    revoked: AtomicBool,
 }
 
 impl Slack {
@@ -89,6 +109,30 @@ impl Slack {
             "http://{}/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
             self.address
         )
+    }
+
+    /// The Web API, as it would stand in `api_url`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}/api/", self.address)
+    }
+
+    /// From now on the token is worth nothing, or good again.
+    pub fn revoke(&self, revoked: bool) {
+        self.seen.revoked.store(revoked, Ordering::SeqCst);
+    }
+
+    /// Somebody deletes a message.
+    pub fn delete(&self, ts: &str) {
+        self.seen.push(Request {
+            at: double::now(),
+            path: "/api/chat.delete".to_owned(),
+            headers: Vec::new(),
+            body: serde_json::json!({"ts": ts}),
+            answer: None,
+            posted: true,
+            ts: String::new(),
+        });
     }
 
     /// The next requests meet these faults, in order, after those that are still waiting.
@@ -129,13 +173,25 @@ impl Slack {
             .clone()
     }
 
-    /// The messages that a reader sees, in order.
+    /// The messages that a reader sees, in order, as they were last changed and without their threads.
     #[must_use]
     pub fn posted(&self) -> Vec<Value> {
-        self.requests()
-            .into_iter()
-            .filter(|r| r.posted)
-            .map(|r| r.body)
-            .collect()
+        let messages = self.messages().into_iter();
+        messages.map(|message| message.body).collect()
+    }
+
+    /// The same with their threads.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        view::view(&self.requests())
+    }
+}
+
+impl Seen {
+    fn push(&self, request: Request) {
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request);
     }
 }

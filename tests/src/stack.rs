@@ -9,12 +9,12 @@ use anyhow::bail;
 
 use crate::bus::Bus;
 use crate::logs::complaints;
-use crate::mail::MailSink;
+use crate::mail::{self, Guard, MailSink};
 use crate::nats::Nats;
 use crate::programs::{self, Program};
 use crate::salt::Salt;
 use crate::scratch::Scratch;
-use crate::slack::Slack;
+use crate::slack::{self, Slack};
 
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -66,6 +66,7 @@ pub struct Scenario {
     globals: String,
     collector: String,
     options: Vec<String>,
+    mail: Guard,
     announced: Vec<String>,
 }
 
@@ -80,6 +81,7 @@ impl Scenario {
             globals: String::new(),
             collector: String::new(),
             options: Vec::new(),
+            mail: Guard::None,
             announced: Vec::new(),
         }
     }
@@ -91,10 +93,18 @@ impl Scenario {
         self
     }
 
-    /// Other receivers (what stands below `receivers:`); `{slack}` is the webhook's file, `{smtp}` the sink's URL.
+    /// Other receivers (what stands below `receivers:`); `{slack}` is the webhook's file, `{token}` the bot's, `{api}` the
+    /// address of Slack's Web API, `{smtp}` the sink's URL.
     #[must_use]
     pub fn receivers(mut self, yaml: &str) -> Self {
         yaml.clone_into(&mut self.receivers);
+        self
+    }
+
+    /// The sink is guarded like this, and the notifiers trust its certificate.
+    #[must_use]
+    pub fn mail(mut self, guard: Guard) -> Self {
+        self.mail = guard;
         self
     }
 
@@ -164,14 +174,19 @@ impl Scenario {
             programs::built(),
             Nats::prepared(),
             Slack::start(),
-            MailSink::start()
+            MailSink::guarded(self.mail)
         )?;
         let url = nats.url();
         let config = self.notifiers_file(&scratch, &url, &slack, &mail)?;
         let notifier = |number| {
             let name = format!("notifier-{number}");
             let log = scratch.path().join(format!("{name}.log"));
-            Program::prepared(&name, &programs.notifier, &config, &log).with(&self.options)
+            let mut program =
+                Program::prepared(&name, &programs.notifier, &config, &log).with(&self.options);
+            if let Some(authority) = mail.authority() {
+                program.environment("SSL_CERT_FILE", &authority);
+            }
+            program
         };
         let notifiers = (1..=self.notifiers).map(notifier).collect();
         let sock_dir = master.sock_dir();
@@ -205,10 +220,19 @@ impl Scenario {
         slack: &Slack,
         mail: &MailSink,
     ) -> anyhow::Result<PathBuf> {
-        let webhook = scratch.file("webhook", &slack.webhook_url())?;
-        std::fs::set_permissions(&webhook, std::fs::Permissions::from_mode(0o600))?;
-        let webhook = webhook.display().to_string();
-        let receivers = self.receivers.replace("{slack}", &webhook);
+        let mut receivers = self.receivers.clone();
+        let webhook = slack.webhook_url();
+        let secrets = [
+            ("{slack}", "webhook", webhook.as_str()),
+            ("{token}", "token", slack::TOKEN),
+            ("{password}", "password", mail::PASSWORD),
+        ];
+        for (place, name, content) in secrets {
+            let file = scratch.file(name, content)?;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+            receivers = receivers.replace(place, &file.display().to_string());
+        }
+        let receivers = receivers.replace("{api}", &slack.api_url());
         let receivers = receivers.replace("{smtp}", &mail.url());
         let Self {
             globals, routes, ..

@@ -6,18 +6,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use lettre::message::Mailbox as Address;
-use secrecy::{ExposeSecret as _, SecretString};
 
-use super::file::{EmailFile, ReceiverFile, SlackFile};
-use super::mistake::{Mistake, Notes, Warning};
+use super::file::{EmailFile, ReceiverFile};
+use super::mistake::{Mistake, Notes};
 use super::value::{Span, choice, duration};
 use super::yaml::Text;
-use super::{nats, secret};
+use super::{nats, slack};
 use crate::receiver::email::{Mailbox, SmtpServer, Tls};
-use crate::receiver::slack::Webhook;
 use crate::receiver::{OnAmbiguous, Receiver, Transport};
 
 const EXAMPLE: &str = "smtp://mail.example.com:587 or smtps://mail.example.com";
+/// What demands STARTTLS of this host itself, too.
+const TLS_REQUIRED: &str = "tls=required";
 /// The ledger remembers a delivery longer than this.
 const DEADLINE: Span = Span {
     key: "deadline",
@@ -95,7 +95,7 @@ fn transport(file: &ReceiverFile, beside: &Path, notes: &mut Notes) -> Option<Tr
     let slack = file
         .slack
         .as_ref()
-        .and_then(|slack| webhook(slack, beside, notes));
+        .and_then(|slack| slack::judge(slack, beside, notes));
     let email = file
         .email
         .as_ref()
@@ -103,38 +103,8 @@ fn transport(file: &ReceiverFile, beside: &Path, notes: &mut Notes) -> Option<Tr
     slack.map(Transport::Slack).or(email.map(Transport::Email))
 }
 
-fn webhook(file: &SlackFile, beside: &Path, notes: &mut Notes) -> Option<Webhook> {
-    let written = file.webhook_url_file.as_ref()?;
-    let url = secret::read("webhook_url_file", written, beside, notes)?;
-    let path = secret::path(written, beside);
-    match url_kind(&url) {
-        UrlKind::Safe => {}
-        UrlKind::Open => notes.warn(written.place, Warning::Unencrypted { path }),
-        UrlKind::None => notes.wrong(written.place, Mistake::NoWebhook { path }),
-    }
-    Some(Webhook { url })
-}
-
-enum UrlKind {
-    Safe,
-    Open,
-    None,
-}
-
-fn url_kind(url: &SecretString) -> UrlKind {
-    let Ok(url) = reqwest::Url::parse(url.expose_secret()) else {
-        return UrlKind::None;
-    };
-    match (url.scheme(), url.host_str()) {
-        ("https", Some(_)) => UrlKind::Safe,
-        ("http", Some(host)) if is_loopback(host) => UrlKind::Safe,
-        ("http", Some(_)) => UrlKind::Open,
-        _ => UrlKind::None,
-    }
-}
-
 /// Names and addresses of this very host.
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || address
@@ -178,7 +148,7 @@ fn address(written: &Text, notes: &mut Notes) -> Option<Address> {
     address
 }
 
-/// `smtp://` demands STARTTLS, except of this host itself; `smtps://` is TLS from the first byte.
+/// `smtp://` demands STARTTLS, of this host itself only with `?tls=required`; `smtps://` is TLS from the first byte.
 fn server(written: &Text, notes: &mut Notes) -> Option<(String, u16, Tls)> {
     if written.text.contains('@') {
         let user = "username";
@@ -187,10 +157,11 @@ fn server(written: &Text, notes: &mut Notes) -> Option<(String, u16, Tls)> {
     }
     let parsed = reqwest::Url::parse(&written.text).ok().and_then(|url| {
         let host = url.host_str().filter(|host| !host.is_empty())?.to_owned();
-        let bare = url.query().is_none() && matches!(url.path(), "" | "/");
+        let required = url.query() == Some(TLS_REQUIRED);
+        let bare = (required || url.query().is_none()) && matches!(url.path(), "" | "/");
         let (port, tls) = match url.scheme() {
             "smtps" => (465, Tls::Implicit),
-            "smtp" if is_loopback(&host) => (25, Tls::None),
+            "smtp" if is_loopback(&host) && !required => (25, Tls::None),
             "smtp" => (587, Tls::StartTls),
             _ => return None,
         };

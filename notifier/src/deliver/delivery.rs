@@ -20,6 +20,8 @@ use crate::retry::{Fate, SoFar, Verdict, verdict};
 
 /// A message of a newer Pillarbox waits for a worker that can read it.
 const NEWER: Duration = Duration::from_secs(60);
+/// Parts of one message that are sent in one go, its smaller forms included: more than any has.
+const PARTS: usize = 12;
 /// A delivery that another worker has in hand is looked at again after this, or when its lease ends.
 const IN_OTHER_HANDS: Duration = Duration::from_secs(2);
 
@@ -68,14 +70,18 @@ impl Destination {
             Standing::Wait(left) => self.back(message, left.min(IN_OTHER_HANDS)).await,
             Standing::Hold => self.hold(&work, page).await,
             Standing::Send {
-                follow_up,
+                said_before,
                 failures,
                 in_doubt,
             } => {
-                let wait = too_soon(page.entry.as_ref(), now, self.follow_up);
-                if follow_up && !wait.is_zero() {
+                let entry = page.entry.as_ref();
+                let receipt = entry.and_then(|entry| entry.receipt.as_ref());
+                let in_place = self.sender.can_change(receipt);
+                let wait = too_soon(entry, in_place, now, self.follow_up);
+                if said_before && !wait.is_zero() {
                     return self.back(message, wait).await; // a newer version replaces it meanwhile
                 }
+                let follow_up = said_before && !in_place;
                 self.send(&work, page, follow_up, failures, in_doubt).await
             }
         }
@@ -105,7 +111,8 @@ impl Destination {
         })
     }
 
-    /// Claims it, sends it, and settles what came of it; a second time if it has to be smaller.
+    /// Claims it, sends it, and settles what came of it; again if it has to be smaller, or has a next part. A claim says
+    /// what the attempt before it came to, so no part is sent twice.
     async fn send(
         &self,
         work: &Work<'_>,
@@ -114,7 +121,8 @@ impl Destination {
         failures: u32,
         in_doubt: u64,
     ) -> Result<Outcome, DeliverError> {
-        for smaller in [false, true] {
+        let mut smaller = false;
+        for _ in 0..PARTS {
             // Before the write: the lease is at least as long as this clock says.
             let started = Instant::now();
             let entry = claim(page.entry, &work.taken, in_doubt);
@@ -137,16 +145,17 @@ impl Destination {
             let so_far = self.so_far(work, failures, smaller);
             let verdict = verdict(&attempt, &so_far, rand::random());
             self.say(work, &entry, &attempt, &verdict);
-            if verdict.message != Fate::Smaller {
+            smaller |= verdict.message == Fate::Smaller;
+            if !matches!(verdict.message, Fate::Smaller | Fate::Next) {
                 return self.settle(work, &entry, revision, &attempt, verdict).await;
             }
             page = Page {
-                entry: Some(entry),
+                entry: Some(record(&entry, &work.taken, &attempt, &verdict.message)),
                 revision,
                 stored: page.stored,
             };
         }
-        Ok(Outcome::Through) // the second form is never told to be smaller
+        self.back(work.message, LEASE).await // what has so many parts goes on when the last claim has run out
     }
 
     fn so_far(&self, work: &Work<'_>, failures: u32, smaller: bool) -> SoFar {
@@ -206,7 +215,9 @@ impl Destination {
         }
         match verdict.message {
             Fate::Again { after, .. } => self.back(work.message, after).await?,
-            Fate::Done | Fate::Smaller | Fate::GiveUp { .. } => self.done(work.message).await?,
+            Fate::Done | Fate::Smaller | Fate::Next | Fate::GiveUp { .. } => {
+                self.done(work.message).await?
+            }
         };
         Ok(match (verdict.pause, attempt) {
             (Some(_), _) => Outcome::Closed,
@@ -286,9 +297,15 @@ impl Destination {
                 for (recipient, reply) in attempt.refused() {
                     tracing::warn!(%receiver, "salt.jid" = %jid, recipient, reply, "a recipient was refused; the others have the mail");
                 }
+                if let Some(error) = attempt.details_refused() {
+                    tracing::warn!(%receiver, "salt.jid" = %jid, error, "details were refused in the message's thread; the message is there");
+                }
             }
             (Fate::Again { after, .. }, Attempt::Throttled { .. }) => {
                 tracing::info!(%receiver, "salt.jid" = %jid, attempts, error, again_in = ?after, "the destination asks for time");
+            }
+            (Fate::Again { .. }, Attempt::Unchangeable { .. }) => {
+                tracing::info!(%receiver, "salt.jid" = %jid, attempts, error, "the message cannot be changed; another one will follow it");
             }
             (Fate::Again { after, .. }, _) => {
                 tracing::warn!(%receiver, "salt.jid" = %jid, attempts, error, again_in = ?after, "not delivered; tried again");
@@ -296,7 +313,7 @@ impl Destination {
             (Fate::Smaller, _) => {
                 tracing::warn!(%receiver, "salt.jid" = %jid, attempts, error, "the message was refused; sending it smaller");
             }
-            (Fate::GiveUp { .. }, _) => {}
+            (Fate::GiveUp { .. } | Fate::Next, _) => {}
         }
     }
 }

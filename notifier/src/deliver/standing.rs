@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pillarbox_proto::delivery::{LedgerEntry, LedgerState};
+use pillarbox_proto::delivery::{LedgerEntry, LedgerState, Receipt};
 use pillarbox_proto::subject::DeliveryKey;
 
 use crate::elapsed::elapsed;
 use crate::ledger::LEASE;
 use crate::receiver::{Attempt, OnAmbiguous};
 use crate::retry::Fate;
+
+/// Between two changes of one message: Slack takes about fifty a minute, of all messages of an app.
+const CHANGES: Duration = Duration::from_secs(5);
 
 /// A delivery in hand.
 #[derive(Debug, Clone)]
@@ -38,8 +41,8 @@ pub enum Standing {
     Wait(Duration),
     /// It is to be sent.
     Send {
-        /// An older version was said, and cannot be changed.
-        follow_up: bool,
+        /// An older version was said.
+        said_before: bool,
         /// Failures in a row.
         failures: u32,
         /// The highest version that may have arrived unknown to all.
@@ -58,7 +61,7 @@ pub fn standing(
 ) -> Standing {
     let Some(entry) = entry else {
         return Standing::Send {
-            follow_up: false,
+            said_before: false,
             failures: 0,
             in_doubt: 0,
         };
@@ -85,19 +88,26 @@ pub fn standing(
         LedgerState::Delivered | LedgerState::Ambiguous { .. } | LedgerState::Dead { .. } => 0,
     };
     Standing::Send {
-        follow_up: entry.version > 0,
+        said_before: entry.version > 0,
         failures,
         in_doubt,
     }
 }
 
-/// How long a follow-up must wait yet: `first` after the first message, then twice, four times … as long after the last.
-pub fn too_soon(entry: Option<&LedgerEntry>, now: Timestamp, first: Duration) -> Duration {
+/// How long more of it must wait yet. A change of the message itself keeps one distance; a follow-up comes `first` after
+/// the first message, then twice, four times … as long after the last.
+pub fn too_soon(
+    entry: Option<&LedgerEntry>,
+    in_place: bool,
+    now: Timestamp,
+    first: Duration,
+) -> Duration {
     let said = |entry: &LedgerEntry| Some((entry.said, entry.said_at.as_ref()?.parse().ok()?));
     let Some((messages, last)) = entry.and_then(said) else {
         return Duration::ZERO;
     };
-    let distance = first.saturating_mul(1 << messages.saturating_sub(1).min(16));
+    let growing = first.saturating_mul(1 << messages.saturating_sub(1).min(16));
+    let distance = if in_place { CHANGES } else { growing };
     distance.saturating_sub(elapsed(last, now))
 }
 
@@ -127,8 +137,18 @@ pub fn claim(entry: Option<LedgerEntry>, taken: &Taken, in_doubt: u64) -> Ledger
 /// The end of an attempt.
 pub fn record(claimed: &LedgerEntry, taken: &Taken, attempt: &Attempt, fate: &Fate) -> LedgerEntry {
     let mut entry = claimed.clone();
-    if let Attempt::Partly { receipt, .. } | Attempt::Delivered(receipt) = attempt {
+    if let Attempt::Partly { receipt, .. }
+    | Attempt::Begun { receipt }
+    | Attempt::Delivered(receipt) = attempt
+    {
         entry.receipt = Some(receipt.clone());
+    }
+    if let Attempt::Unchangeable { .. } = attempt {
+        entry.receipt = None;
+    }
+    if matches!(fate, Fate::Done | Fate::Next) {
+        entry.said += u32::from(!same_message(&claimed.receipt, &entry.receipt));
+        entry.said_at = Some(taken.now.to_string());
     }
     if let Attempt::Ambiguous { .. } = attempt {
         entry.in_doubt = entry.in_doubt.max(taken.version);
@@ -138,8 +158,6 @@ pub fn record(claimed: &LedgerEntry, taken: &Taken, attempt: &Attempt, fate: &Fa
         Fate::Done => {
             entry.version = taken.version;
             entry.seen = taken.seen.clone();
-            entry.said += 1;
-            entry.said_at = Some(taken.now.to_string());
             if entry.in_doubt == taken.version {
                 LedgerState::Ambiguous {
                     sending: taken.version,
@@ -152,10 +170,19 @@ pub fn record(claimed: &LedgerEntry, taken: &Taken, attempt: &Attempt, fate: &Fa
             error,
             failures: *failures,
         },
-        Fate::Smaller => LedgerState::Waiting { error, failures: 0 },
+        Fate::Smaller | Fate::Next => LedgerState::Waiting { error, failures: 0 },
         Fate::GiveUp { reason } => dead(reason, taken),
     };
     entry
+}
+
+/// Both are receipts for one message: it was changed, or its thread has grown.
+fn same_message(before: &Option<Receipt>, after: &Option<Receipt>) -> bool {
+    let named = |receipt: &Option<Receipt>| match receipt {
+        Some(Receipt::Slack { channel, ts, .. }) => Some((channel.clone(), ts.clone())),
+        Some(Receipt::SlackWebhook | Receipt::Smtp { .. }) | None => None,
+    };
+    named(before).is_some_and(|before| named(after) == Some(before))
 }
 
 /// It was given up without an attempt: the entry that it leaves.
@@ -173,178 +200,4 @@ fn dead(reason: &str, taken: &Taken) -> LedgerState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::receiver::tests::{delivery, receipt};
-
-    fn taken(version: u64) -> Taken {
-        Taken {
-            key: delivery().key,
-            version,
-            seen: format!("hash of {version}"),
-            sequence: 100 + version,
-            now: "2026-11-22T13:02:13Z".parse().unwrap(),
-            claimant: "w1".into(),
-        }
-    }
-
-    fn entry(state: LedgerState, version: u64) -> LedgerEntry {
-        LedgerEntry {
-            state,
-            version,
-            seen: if version > 0 {
-                format!("hash of {version}")
-            } else {
-                String::new()
-            },
-            ..claim(None, &taken(1), 0)
-        }
-    }
-
-    fn sending(sending: u64) -> LedgerState {
-        LedgerState::Sending {
-            worker: "w2".into(),
-            sending,
-            lease: 60,
-        }
-    }
-
-    fn send(follow_up: bool, failures: u32, in_doubt: u64) -> Standing {
-        Standing::Send {
-            follow_up,
-            failures,
-            in_doubt,
-        }
-    }
-
-    #[test]
-    fn an_entry_says_what_is_to_be_done() {
-        let check = |entry: Option<LedgerEntry>, version: u64, left: u64, hold: bool, expect| {
-            let policy = if hold {
-                OnAmbiguous::Hold
-            } else {
-                OnAmbiguous::Resend
-            };
-            let left = Duration::from_secs(left);
-            let got = standing(entry.as_ref(), &taken(version), left, policy);
-            assert_eq!(got, expect, "{entry:?}, version {version}");
-        };
-        let waiting = LedgerState::Waiting {
-            error: "500".into(),
-            failures: 3,
-        };
-        let dead = |sequence| LedgerState::Dead {
-            reason: "expired".into(),
-            sequence,
-        };
-        check(None, 1, 0, false, send(false, 0, 0));
-        check(
-            Some(entry(sending(1), 0)),
-            1,
-            7,
-            false,
-            Standing::Wait(Duration::from_secs(7)),
-        );
-        check(
-            Some(entry(sending(1), 0)),
-            2,
-            7,
-            true,
-            Standing::Wait(Duration::from_secs(7)),
-        );
-        check(Some(entry(sending(1), 0)), 1, 0, false, send(false, 0, 1));
-        check(Some(entry(sending(1), 0)), 1, 0, true, Standing::Hold);
-        check(Some(entry(sending(1), 0)), 2, 0, true, send(false, 0, 1));
-        check(Some(entry(sending(3), 0)), 2, 0, false, Standing::Done);
-        check(
-            Some(entry(LedgerState::Delivered, 2)),
-            2,
-            0,
-            false,
-            Standing::Done,
-        );
-        check(
-            Some(entry(LedgerState::Delivered, 2)),
-            1,
-            0,
-            false,
-            Standing::Done,
-        );
-        check(
-            Some(entry(LedgerState::Delivered, 2)),
-            3,
-            0,
-            false,
-            send(true, 0, 0),
-        );
-        let same = LedgerEntry {
-            seen: "hash of 3".into(),
-            ..entry(LedgerState::Delivered, 2)
-        };
-        check(Some(same), 3, 0, false, Standing::Done);
-        check(
-            Some(entry(waiting.clone(), 0)),
-            1,
-            0,
-            false,
-            send(false, 3, 0),
-        );
-        check(Some(entry(waiting, 1)), 2, 0, false, send(true, 3, 0));
-        check(Some(entry(dead(101), 0)), 1, 0, false, Standing::Done);
-        check(Some(entry(dead(7), 0)), 1, 0, false, send(false, 0, 0));
-    }
-
-    #[test]
-    fn doubt_stays_until_the_end() {
-        let ambiguous = Attempt::Ambiguous {
-            why: "no answer".into(),
-        };
-        let again = Fate::Again {
-            after: Duration::ZERO,
-            failures: 1,
-        };
-        let first = record(&claim(None, &taken(1), 0), &taken(1), &ambiguous, &again);
-        assert_eq!((first.in_doubt, first.version, first.attempts), (1, 0, 1));
-        let delivered = Attempt::Delivered(receipt());
-        let second = record(
-            &claim(Some(first), &taken(1), 0),
-            &taken(1),
-            &delivered,
-            &Fate::Done,
-        );
-        assert_eq!(second.state, LedgerState::Ambiguous { sending: 1 });
-        assert_eq!((second.version, second.attempts, second.said), (1, 2, 1));
-        let third = record(
-            &claim(Some(second), &taken(2), 0),
-            &taken(2),
-            &delivered,
-            &Fate::Done,
-        );
-        assert_eq!(third.state, LedgerState::Delivered);
-        assert_eq!(
-            (third.version, third.in_doubt),
-            (2, 1),
-            "the doubt about the first stays readable"
-        );
-    }
-
-    #[test]
-    fn follow_ups_keep_a_growing_distance() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let entry = |said, second: i64| LedgerEntry {
-            said,
-            said_at: Some(at(second).to_string()),
-            ..claim(None, &taken(1), 0)
-        };
-        let check = |entry: Option<&LedgerEntry>, now, expect| {
-            let wait = too_soon(entry, at(now), Duration::from_secs(600));
-            assert_eq!(wait, Duration::from_secs(expect));
-        };
-        check(None, 0, 0);
-        check(Some(&entry(0, 0)), 0, 600);
-        check(Some(&entry(1, 1000)), 1000, 600);
-        check(Some(&entry(1, 1000)), 1599, 1);
-        check(Some(&entry(1, 1000)), 1600, 0);
-        check(Some(&entry(3, 1000)), 1600, 1800);
-    }
-}
+mod tests;

@@ -144,9 +144,9 @@ impl Sender {
                 quit(session).await;
                 Ok(recipients.attempt(&reply))
             }
-            Ok(Err(error)) if error.status().is_some() => self
-                .not_taken(Stage::Body, &error, accepted, recipients)
-                .map_err(Box::new),
+            Ok(Err(error)) if error.status().is_some() => {
+                self.not_taken(Stage::Body, &error, accepted, recipients)
+            }
             Ok(Err(error)) => Ok(Attempt::Ambiguous {
                 why: self.text(&error),
             }),
@@ -239,7 +239,7 @@ impl Sender {
             Err(error) => {
                 let recipients = std::mem::take(recipients);
                 let attempt = self.not_taken(Stage::Data, &error, accepted, recipients);
-                Err(Box::new(attempt.unwrap_or_else(|attempt| attempt)))
+                Err(attempt.map_or_else(|attempt| attempt, Box::new))
             }
         }
     }
@@ -279,10 +279,10 @@ impl Sender {
         error: &lettre::transport::smtp::Error,
         accepted: Vec<lettre::Address>,
         mut recipients: Recipients,
-    ) -> Result<Attempt, Attempt> {
+    ) -> Result<Attempt, Box<Attempt>> {
         let attempt = self.failed(stage, error);
         let Attempt::Retry { at_least, why } = attempt else {
-            return Err(attempt);
+            return Err(Box::new(attempt));
         };
         for address in accepted {
             recipients.left(address, Left::Later { at_least }, &why);

@@ -3,12 +3,21 @@
 
 mod blocks;
 
+mod classic;
+
+mod details;
+
+mod look;
+
 use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::Notification;
 use serde_json::{Value, json};
 
 use super::excerpt::{self, Room};
 use super::letter::{Letter, plain};
+
+pub use details::{Detail, details, reply, smaller_reply};
+pub use look::{Icon, Look, Style};
 
 /// All block text together. Slack documents no limit: 9 597 were accepted and 11 341 refused.
 pub const BLOCK_CHARS: usize = 9_000;
@@ -19,16 +28,42 @@ pub const BLOCKS: usize = 50;
 /// Top-level text: beyond, Slack may split it into several messages.
 pub const TEXT_CHARS: usize = 4_000;
 
-/// The payload for an incoming webhook, or with a channel for `chat.postMessage`.
+/// The payload in a receiver's style, for an incoming webhook, or with a channel for `chat.postMessage`.
+pub fn styled(
+    notification: &Notification,
+    zone: &TimeZone,
+    follow_up: bool,
+    style: &Style,
+) -> Value {
+    match style {
+        Style::Modern => message(notification, zone, follow_up),
+        Style::Classic { color } => {
+            let letter = Letter::new(notification, zone, follow_up);
+            classic::message(&letter, color.as_deref())
+        }
+    }
+}
+
+/// The payload in Block Kit.
 pub fn message(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Value {
     let letter = Letter::new(notification, zone, follow_up);
-    let depths = blocks::DEPTHS.iter();
-    let built = depths
-        .map(|depth| blocks::all(&letter, depth))
-        .find(|blocks| fits(blocks));
-    let mut payload = envelope(sentence(&letter));
-    payload["blocks"] = Value::Array(built.unwrap_or_else(|| blocks::bare(&letter)));
+    let mut payload = envelope(Some(sentence(&letter)));
+    payload["blocks"] = Value::Array(body(&letter));
     payload
+}
+
+/// The blocks, as deep as there is room.
+fn body(letter: &Letter) -> Vec<Value> {
+    match depth(letter) {
+        Some(depth) => blocks::all(letter, depth),
+        None => blocks::bare(letter),
+    }
+}
+
+/// How much of a letter has room.
+fn depth(letter: &Letter) -> Option<&'static blocks::Depth> {
+    let mut depths = blocks::DEPTHS.iter();
+    depths.find(|depth| fits(&blocks::all(letter, depth)))
 }
 
 /// The same in text alone, for a channel that refuses the blocks.
@@ -44,7 +79,7 @@ pub fn smaller(notification: &Notification, zone: &TimeZone, follow_up: bool) ->
         text.push('\n');
         text.push_str(&line);
     }
-    envelope(text)
+    envelope(Some(text))
 }
 
 /// The letter below its first lines, each on a line of its own.
@@ -69,15 +104,18 @@ fn in_lines(letter: &Letter) -> Vec<String> {
     lines
 }
 
-fn envelope(text: String) -> Value {
-    json!({
-        "text": text,
+fn envelope(text: Option<String>) -> Value {
+    let mut envelope = json!({
         "mrkdwn": false,
         "parse": "none",
         "link_names": false,
         "unfurl_links": false,
         "unfurl_media": false,
-    })
+    });
+    if let Some(text) = text {
+        envelope["text"] = text.into();
+    }
+    envelope
 }
 
 /// What a screen reader says instead of the blocks, and a telephone shows: the title, and who, where and when.

@@ -30,7 +30,7 @@ fn seconds(n: u64) -> Duration {
 fn after(verdict: &Verdict) -> Duration {
     match verdict.message {
         Fate::Again { after, .. } => after,
-        Fate::Done | Fate::Smaller | Fate::GiveUp { .. } => panic!("{verdict:?}"),
+        Fate::Done | Fate::Next | Fate::Smaller | Fate::GiveUp { .. } => panic!("{verdict:?}"),
     }
 }
 
@@ -198,6 +198,27 @@ fn each_attempt_has_its_fate() {
         },
         Some(2),
     );
+}
+
+#[test]
+fn parts_and_refusals_that_nobody_knows() {
+    let fate = |attempt: &Attempt, failures| {
+        let so_far = SoFar {
+            failures,
+            ..so_far()
+        };
+        verdict(attempt, &so_far, 0.5)
+    };
+    let begun = Attempt::Begun { receipt: receipt() };
+    let next = on_its_own(Fate::Next);
+    assert_eq!(fate(&begun, 0), next, "the rest is sent at once");
+    let gone = Attempt::Unchangeable { why: why() };
+    let anew = again(Duration::ZERO, 2);
+    assert_eq!(fate(&gone, 2), anew, "no failure, and no pause");
+    let unheard = Attempt::Unheard { why: why() };
+    assert_eq!(fate(&unheard, 0), again(seconds(2), 1));
+    assert_eq!(fate(&unheard, 2), again(seconds(30), 3));
+    assert_eq!(fate(&unheard, 3), give_up("refused"));
 }
 
 #[test]

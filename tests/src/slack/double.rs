@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Shutdown, SocketAddr, TcpStream as StdStream};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -17,13 +18,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Fault, Request, Seen, rules};
+use super::api::{self, Call};
+use super::{Fault, Request, Seen, rules, view};
 
 /// Serves until the task is aborted.
 pub(super) async fn serve(listener: TcpListener, seen: Arc<Seen>) {
     let wires = Wires::default();
     let app = Router::new()
-        .route("/services/{*rest}", post(webhook))
+        .route("/services/{*rest}", post(request))
+        .route("/api/{method}", post(request))
         .with_state((seen, wires.clone()))
         .into_make_service_with_connect_info::<Peer>();
     let _never_ends = axum::serve(Cuttable { listener, wires }, app).await;
@@ -31,7 +34,7 @@ pub(super) async fn serve(listener: TcpListener, seen: Arc<Seen>) {
 
 type Shared = (Arc<Seen>, Wires);
 
-async fn webhook(
+async fn request(
     State((seen, wires)): State<Shared>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     uri: Uri,
@@ -44,11 +47,15 @@ async fn webhook(
         .unwrap_or_else(PoisonError::into_inner)
         .pop_front();
     let parsed: Option<Value> = serde_json::from_slice(&bytes).ok();
-    let judged = rules::judge(parsed.as_ref());
+    let ts = seen.next_ts();
+    let judged = seen.judged(&uri, &headers, parsed.as_ref(), &ts);
     let (answer, posted) = match &fault {
-        None => (Some(judged), judged.0 == 200),
-        Some(Fault::Answer(status, text)) => (Some((*status, text.as_str())), *status == 200),
-        Some(Fault::RateLimited(_)) => (Some((429, "ratelimited")), false),
+        None => (Some(judged.clone()), is_yes(&judged)),
+        Some(Fault::Answer(status, text)) => {
+            let answer = (*status, text.clone());
+            (Some(answer.clone()), is_yes(&answer))
+        }
+        Some(Fault::RateLimited(_)) => (Some((429, rate_limited(&uri).to_owned())), false),
         Some(Fault::Hang | Fault::Drop) => (None, false),
         Some(Fault::PostAndDrop) => (None, true),
     };
@@ -61,22 +68,21 @@ async fn webhook(
             .map(|(k, v)| (k.to_string(), lossy(v.as_bytes())))
             .collect(),
         body: parsed.unwrap_or_else(text),
-        answer: answer.map(|(status, text)| (status, text.to_owned())),
+        answer,
         posted,
+        ts,
     };
     let reply = request.answer.clone();
-    seen.requests
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(request);
+    seen.push(request);
     let latency = *seen.latency.lock().unwrap_or_else(PoisonError::into_inner);
     tokio::time::sleep(latency).await;
     let _ = seen.held.subscribe().wait_for(|held| !held).await;
     match (fault, reply) {
         (Some(Fault::Hang), _) => std::future::pending().await,
-        (Some(Fault::RateLimited(pause)), _) => {
+        (Some(Fault::RateLimited(pause)), reply) => {
             let retry_after = [(header::RETRY_AFTER, pause.as_secs().to_string())];
-            (StatusCode::TOO_MANY_REQUESTS, retry_after, "ratelimited").into_response()
+            let text = reply.map(|(_, text)| text).unwrap_or_default();
+            (StatusCode::TOO_MANY_REQUESTS, retry_after, text).into_response()
         }
         (_, Some((status, text))) => {
             let status = StatusCode::from_u16(status);
@@ -89,6 +95,51 @@ async fn webhook(
     }
 }
 
+impl Seen {
+    /// A webhook's answer, or the Web API's.
+    fn judged(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Option<&Value>,
+        ts: &str,
+    ) -> (u16, String) {
+        let Some(method) = uri.path().strip_prefix("/api/") else {
+            let (status, text) = rules::judge(body);
+            return (status, text.to_owned());
+        };
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let call = Call {
+            method,
+            authorization: headers
+                .get(header::AUTHORIZATION)
+                .and_then(|value| value.to_str().ok()),
+            body,
+            ts,
+            messages: &view::view(&requests),
+            revoked: self.revoked.load(Ordering::SeqCst),
+        };
+        (200, api::answer(&call).to_string())
+    }
+
+    fn next_ts(&self) -> String {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("1795356131.{:06}", requests.len() + 1)
+    }
+}
+
+fn is_yes((status, text): &(u16, String)) -> bool {
+    *status == 200 && !text.contains(r#""ok":false"#)
+}
+
+fn rate_limited(uri: &Uri) -> &'static str {
+    if uri.path().starts_with("/api/") {
+        r#"{"ok":false,"error":"ratelimited"}"#
+    } else {
+        "ratelimited"
+    }
+}
+
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -97,7 +148,7 @@ fn lossy(bytes: &[u8]) -> String {
     clippy::disallowed_methods,
     reason = "the outside world: when a message came is a fact of the double"
 )]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 

@@ -1,4 +1,4 @@
-//! What Slack's incoming webhooks refuse, as far as it is documented and cheap to check.
+//! What Slack refuses of a message, as far as it is documented and cheap to check.
 //! It is not a judge of good messages, and not the whole of Block Kit: other people's validators are for that.
 
 use serde_json::Value;
@@ -18,11 +18,11 @@ pub(super) fn judge(body: Option<&Value>) -> (u16, &'static str) {
     let Some(message) = body.filter(|body| body.is_object()) else {
         return (400, "invalid_payload");
     };
-    let has_text = message
-        .get("text")
-        .and_then(Value::as_str)
-        .is_some_and(|text| !text.is_empty());
-    if !has_text {
+    // Blocks alone would do; but then a telephone and a screen reader say nothing.
+    let attachments = list(message, "attachments");
+    let told = std::iter::once(message.get("text"));
+    let mut told = told.chain(attachments.iter().map(|it| it.get("fallback")));
+    if !told.any(|text| length(text) > 0) {
         return (400, "no_text");
     }
     if list(message, "attachments").len() > ATTACHMENTS {
@@ -112,6 +112,9 @@ mod tests {
         check(&json!({}), (400, "no_text"));
         check(&json!({"text": ""}), (400, "no_text"));
         check(&json!({"text": "a"}), (200, "ok"));
+        check(&json!({"attachments": [{"text": "a"}]}), (400, "no_text"));
+        let with_fallback = json!({"attachments": [{"text": "`a`", "fallback": "a"}]});
+        check(&with_fallback, (200, "ok"));
         check(
             &json!({"text": "a", "blocks": [section(3000)]}),
             (200, "ok"),

@@ -2,7 +2,7 @@
 //! It does not know whether any of it is true.
 
 use super::super::fields::{Fields, Known};
-use super::super::mistake::{Notes, Place};
+use super::super::mistake::{Mistake, Notes, Place};
 use super::super::yaml::{Node, Text};
 
 /// One of `receivers`.
@@ -49,33 +49,73 @@ impl ReceiverFile {
 /// `slack` of a receiver.
 pub(in crate::config) struct SlackFile {
     pub(in crate::config) webhook_url_file: Option<Text>,
+    pub(in crate::config) token_file: Option<Text>,
+    pub(in crate::config) api_url: Option<Text>,
+    pub(in crate::config) channel: Option<Text>,
+    pub(in crate::config) style: Option<Text>,
+    pub(in crate::config) username: Option<Text>,
+    pub(in crate::config) icon_emoji: Option<Text>,
+    pub(in crate::config) icon_url: Option<Text>,
+    pub(in crate::config) color: Option<Text>,
 }
 
 const SLACK: Known = Known {
     of: "`slack`",
-    keys: &["webhook_url_file"],
-    not_yet: &[
-        "token",
+    keys: &[
+        "webhook_url_file",
         "token_file",
         "channel",
         "style",
         "username",
         "icon_emoji",
+        "icon_url",
         "color",
+        "api_url",
     ],
-    needed: &[(
-        "webhook_url_file",
-        "write the path of a file that holds the webhook's URL",
-    )],
-    secrets: &[("webhook_url", "webhook_url_file")],
+    not_yet: &[],
+    needed: &[],
+    secrets: &[("webhook_url", "webhook_url_file"), ("token", "token_file")],
 };
+
+const CHANNEL: &str = "write where the bot posts, like \"#ops\" in quotes, or the channel's id";
 
 impl SlackFile {
     fn read(node: Node, notes: &mut Notes) -> Option<SlackFile> {
         let fields = Fields::open(node, "slack", &SLACK, notes)?;
+        SlackFile::belong_together(&fields, notes);
         Some(SlackFile {
             webhook_url_file: fields.text("webhook_url_file", notes),
+            token_file: fields.text("token_file", notes),
+            api_url: fields.text("api_url", notes),
+            channel: fields.text("channel", notes),
+            style: fields.text("style", notes),
+            username: fields.text("username", notes),
+            icon_emoji: fields.text("icon_emoji", notes),
+            icon_url: fields.text("icon_url", notes),
+            color: fields.text("color", notes),
         })
+    }
+
+    fn belong_together(fields: &Fields, notes: &mut Notes) {
+        let (webhook, token) = (fields.has("webhook_url_file"), fields.has("token_file"));
+        if !webhook && !token {
+            notes.wrong(fields.place, Mistake::NoPoster);
+        }
+        if webhook && token {
+            notes.wrong(fields.place_of("token_file"), Mistake::TwoPosters);
+        }
+        if token && !fields.has("channel") {
+            let (of, key) = ("a bot", "channel");
+            let advice = CHANNEL;
+            notes.wrong(fields.place, Mistake::MissingKey { of, key, advice });
+        }
+        if !token && fields.has("api_url") {
+            let place = fields.place_of("api_url");
+            notes.wrong(place, Mistake::OnlyBot { key: "api_url" });
+        }
+        if fields.has("icon_emoji") && fields.has("icon_url") {
+            notes.wrong(fields.place_of("icon_url"), Mistake::TwoIcons);
+        }
     }
 }
 

@@ -8,12 +8,15 @@ use crate::render::excerpt::{self, Room};
 use crate::render::letter::{Letter, Piece, Section};
 use crate::render::names;
 
+/// Characters of one text.
+const TEXT: usize = 3_000;
+
 /// How much is shown, from plenty to hardly anything: the first that fits is sent.
 pub(super) struct Depth {
-    findings: usize,
-    excerpt: Room,
-    changes: usize,
-    diffs: usize,
+    pub(super) findings: usize,
+    pub(super) excerpt: Room,
+    pub(super) changes: usize,
+    pub(super) diffs: usize,
     /// Characters of a line.
     line: usize,
 }
@@ -36,7 +39,7 @@ const fn depth(
     }
 }
 
-pub(super) const DEPTHS: [Depth; 5] = [
+pub(super) static DEPTHS: [Depth; 5] = [
     depth(5, 14, 1_000, 6, 3, 1_000),
     depth(5, 8, 500, 4, 2, 600),
     depth(4, 5, 300, 3, 1, 400),
@@ -46,9 +49,9 @@ pub(super) const DEPTHS: [Depth; 5] = [
 
 /// The first lines alone: fits whatever the rest is.
 pub(super) fn bare(letter: &Letter) -> Vec<Value> {
-    let [.., least] = DEPTHS;
+    let [.., least] = &DEPTHS;
     vec![
-        rich(vec![section(headline(letter, &least))]),
+        rich(vec![section(headline(letter, least))]),
         context(&excerpt::clip(&facts(letter), least.line)),
     ]
 }
@@ -102,6 +105,17 @@ fn headline(letter: &Letter, depth: &Depth) -> Vec<Value> {
         ],
         None => vec![json!({"type": "text", "text": title, "style": {"bold": true, "code": true}})],
     }
+}
+
+/// One finding for itself: its heading, and as much of its text as there is room for.
+pub(super) fn finding(finding: &Section, room: Room) -> Value {
+    let [depth, ..] = &DEPTHS;
+    let mut elements = vec![section(pieces(&finding.heading, depth))];
+    let shown = finding.cut(room);
+    if !shown.trim().is_empty() {
+        elements.push(preformatted(&shown));
+    }
+    rich(elements)
 }
 
 fn finding_block(finding: &Section, depth: &Depth) -> Value {
@@ -191,8 +205,14 @@ fn section(elements: Vec<Value>) -> Value {
     json!({"type": "rich_text_section", "elements": elements})
 }
 
-fn preformatted(text: &str) -> Value {
-    json!({"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text}]})
+/// One box, in as many texts as one text's limit asks for: a reader sees no seam.
+fn preformatted(printed: &str) -> Value {
+    let chars: Vec<char> = printed.chars().collect();
+    let texts = chars.chunks(TEXT);
+    let texts: Vec<Value> = texts
+        .map(|part| text(&part.iter().collect::<String>(), None))
+        .collect();
+    json!({"type": "rich_text_preformatted", "elements": texts})
 }
 
 fn rich(elements: Vec<Value>) -> Value {
@@ -200,6 +220,6 @@ fn rich(elements: Vec<Value>) -> Value {
 }
 
 /// Small and grey; `plain_text` is not interpreted.
-fn context(text: &str) -> Value {
+pub(super) fn context(text: &str) -> Value {
     json!({"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": false}]})
 }
