@@ -33,6 +33,10 @@ mod receivers;
 
 mod routes;
 
+mod matchers;
+
+mod templates;
+
 pub use mistake::{At, Mistake, Mistakes, Place, Warning};
 pub use nats::NatsConfig;
 
@@ -129,7 +133,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
     let nats = file.nats.and_then(|nats| nats::judge(nats, path, notes));
     let names = receivers::names(&file.receivers);
     let receivers = receivers::judge(file.receivers, path, notes);
-    let routes = routes::judge(file.routes, &names, notes);
+    let routes = routes::judge(file.routes, &names, text, notes);
     let quiet_after = duration(file.quiet_after.as_ref(), &QUIET_AFTER, notes);
     let gather = duration(file.gather.as_ref(), &GATHER, notes);
     let follow_up = duration(file.follow_up.as_ref(), &FOLLOW_UP, notes);

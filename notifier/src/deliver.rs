@@ -46,8 +46,8 @@ const GRACE: Duration = Duration::from_secs(20);
 struct Destination {
     nats: Nats,
     receiver: Receiver,
-    /// The first follow-up comes no sooner after what it follows.
-    follow_up: Duration,
+    /// For the routes' own words, and how soon a follow-up may come.
+    config: Arc<Config>,
     sender: Sender,
     ledger: Ledger,
     pauses: Pauses,
@@ -89,7 +89,7 @@ pub async fn run(
 ) -> Result<(), SetUpError> {
     let sender = Sender::new(&receiver.transport, config.timezone.clone())?;
     let destination = tokio::select! {
-        destination = Destination::open(nats, receiver, config.follow_up, sender) => Arc::new(destination),
+        destination = Destination::open(nats, receiver, config, sender) => Arc::new(destination),
         () = shutdown.cancelled() => return Ok(()),
     };
     let mut in_hand = JoinSet::new();
@@ -149,7 +149,7 @@ impl Destination {
     async fn open(
         nats: Nats,
         receiver: Receiver,
-        follow_up: Duration,
+        config: Arc<Config>,
         sender: Sender,
     ) -> Destination {
         let streak = Streak::default();
@@ -168,7 +168,7 @@ impl Destination {
         Destination {
             nats,
             receiver,
-            follow_up,
+            config,
             sender,
             ledger,
             pauses,

@@ -8,6 +8,8 @@ use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::{Delivery, Notification, Receipt};
 use pillarbox_proto::digest::Job;
 
+use crate::render::template::Words;
+
 pub mod slack;
 
 pub mod email;
@@ -156,6 +158,8 @@ pub struct Letter<'a> {
     pub smaller: bool,
     /// What an attempt before this one got.
     pub receipt: Option<&'a Receipt>,
+    /// The route's own words for it.
+    pub words: &'a Words,
     /// The server's clock: a mail's date.
     pub now: Timestamp,
 }
@@ -196,10 +200,10 @@ impl Sender {
     }
 
     /// Hash of what a reader would see, however it is sent.
-    pub fn seen(&self, notification: &Notification) -> String {
+    pub fn seen(&self, notification: &Notification, words: &Words) -> String {
         match self {
-            Sender::Slack(_) => slack::seen(notification),
-            Sender::Email(_) => email::seen(notification),
+            Sender::Slack(_) => slack::seen(notification, words),
+            Sender::Email(_) => email::seen(notification, words),
         }
     }
 
@@ -306,6 +310,13 @@ pub(crate) mod tests {
             follow_up: false,
             smaller: false,
             receipt: None,
+            words: const {
+                &Words {
+                    subject: None,
+                    title: None,
+                    body: None,
+                }
+            },
             now: "2026-11-22T13:02:13Z".parse().unwrap(),
         }
     }

@@ -1,12 +1,14 @@
 //! Every digest in `digests/` rendered as its readers would get it, compared with `messages/`.
-//! It judges no wording: a person reads the diff. `UPDATE_EXPECT=1` rewrites.
+//! `<case>.words` beside a digest holds templates. It judges no wording: a person reads the diff. `UPDATE_EXPECT=1` rewrites.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use pillarbox_notifier::render::template::{Part, Wording, Words};
 use pillarbox_notifier::render::{email, slack};
+use pillarbox_notifier::route::Moment;
 use pillarbox_proto::delivery::Notification;
 use serde_json::Value;
 
@@ -61,6 +63,21 @@ fn part_seen(part: &Value) -> String {
     }
 }
 
+/// Templates as they stand beside a digest: each below a line `--- its key`.
+fn words(written: &str, notification: &Notification) -> Words {
+    let parts = written.split("--- ").skip(1).map(|part| {
+        let (key, text) = part.split_once('\n').unwrap();
+        let parts = [Part::Subject, Part::Title, Part::Body];
+        let part = parts.into_iter().find(|part| part.key() == key).unwrap();
+        (part, text.trim_end().to_owned())
+    });
+    let parts: Vec<(Part, String)> = parts.collect();
+    let wording = Wording::compile(&parts, Moment::Return, |_| true).unwrap();
+    let (words, errors) = wording.words(notification, &zone());
+    assert_eq!(errors, []);
+    words
+}
+
 #[test]
 fn messages_read_as_they_did() {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
@@ -68,6 +85,7 @@ fn messages_read_as_they_did() {
     let mut cases: Vec<PathBuf> = std::fs::read_dir(dir("digests"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .collect();
     cases.sort();
     for path in cases {
@@ -75,8 +93,12 @@ fn messages_read_as_they_did() {
         let notification: Notification = serde_json::from_slice(&std::fs::read(&path).unwrap())
             .unwrap_or_else(|error| panic!("{case}: {error}"));
         let follow_up = case.starts_with("follow_up");
-        let payload = slack::message(&notification, &zone(), follow_up);
-        let mail = email::mail(&notification, &zone(), follow_up);
+        let words = match std::fs::read_to_string(path.with_extension("words")) {
+            Ok(written) => words(&written, &notification),
+            Err(_) => Words::default(),
+        };
+        let payload = slack::message(&notification, &zone(), follow_up, &words);
+        let mail = email::mail(&notification, &zone(), follow_up, &words);
         let outputs = [
             (
                 "slack.json",

@@ -16,7 +16,7 @@ use super::{AGAIN, DigestError, Digester, Name, Next, bucket};
 use crate::ledger::Ledger;
 use crate::nats::Nats;
 use crate::outbox;
-use crate::route::Route;
+use crate::route::{Moment, Route};
 
 /// Decisions that an entry keeps.
 const KEPT: usize = 16;
@@ -125,7 +125,7 @@ impl Digester {
     ) -> Result<Settled, DigestError> {
         let (to, _) = fold.last().unwrap_or_default();
         let faults = self.faults(settlement.name, fold).await?;
-        let shares = speak::shares(&self.config.routes, fold, &faults);
+        let shares = speak::shares(&self.config.routes, Moment::Finish, fold, &faults);
         for share in shares.iter().filter(|share| ready(share.route)) {
             self.deliver(settlement, share, to, now).await?;
         }

@@ -9,6 +9,7 @@ use pillarbox_proto::subject::hash;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Attempt, Letter, SetUpError, said};
+use crate::render::template::Words;
 use crate::{render, telemetry};
 
 /// One attempt, from connecting to the end of the answer.
@@ -57,9 +58,9 @@ impl Sender {
     pub async fn attempt(&self, letter: &Letter<'_>) -> Attempt {
         let notification = &letter.delivery.notification;
         let payload = if letter.smaller {
-            render::slack::smaller(notification, &self.zone, letter.follow_up)
+            render::slack::smaller(notification, &self.zone, letter.follow_up, letter.words)
         } else {
-            render::slack::message(notification, &self.zone, letter.follow_up)
+            render::slack::message(notification, &self.zone, letter.follow_up, letter.words)
         };
         let url = self.webhook.url.expose_secret();
         match self.client.post(url).json(&payload).send().await {
@@ -103,10 +104,12 @@ impl Sender {
 }
 
 /// Hash of what a reader would see, whatever the zone.
-pub fn seen(notification: &Notification) -> String {
-    hash([render::slack::message(notification, &TimeZone::UTC, false)
-        .to_string()
-        .as_str()])
+pub fn seen(notification: &Notification, words: &Words) -> String {
+    hash([
+        render::slack::message(notification, &TimeZone::UTC, false, words)
+            .to_string()
+            .as_str(),
+    ])
 }
 
 /// No answer, or not a whole one. Only before the connection stood is it sure that nothing was sent.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::excerpt::{self, Room};
 use super::letter::{Letter, plain};
+use super::template::Words;
 
 /// All block text together. Slack documents no limit: 9 597 were accepted and 11 341 refused.
 pub const BLOCK_CHARS: usize = 9_000;
@@ -20,8 +21,13 @@ pub const BLOCKS: usize = 50;
 pub const TEXT_CHARS: usize = 4_000;
 
 /// The payload for an incoming webhook, or with a channel for `chat.postMessage`.
-pub fn message(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Value {
-    let letter = Letter::new(notification, zone, follow_up);
+pub fn message(
+    notification: &Notification,
+    zone: &TimeZone,
+    follow_up: bool,
+    words: &Words,
+) -> Value {
+    let letter = Letter::new(notification, zone, follow_up).worded(words, follow_up);
     let depths = blocks::DEPTHS.iter();
     let built = depths
         .map(|depth| blocks::all(&letter, depth))
@@ -32,8 +38,13 @@ pub fn message(notification: &Notification, zone: &TimeZone, follow_up: bool) ->
 }
 
 /// The same in text alone, for a channel that refuses the blocks.
-pub fn smaller(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Value {
-    let letter = Letter::new(notification, zone, follow_up);
+pub fn smaller(
+    notification: &Notification,
+    zone: &TimeZone,
+    follow_up: bool,
+    words: &Words,
+) -> Value {
+    let letter = Letter::new(notification, zone, follow_up).worded(words, follow_up);
     let mut text = sentence(&letter);
     for line in in_lines(&letter) {
         let line = escape(&excerpt::clip(&line, 300));
@@ -54,6 +65,12 @@ fn in_lines(letter: &Letter) -> Vec<String> {
         chars: 240,
     };
     let mut lines = letter.first.clone();
+    lines.extend(
+        letter
+            .body
+            .iter()
+            .flat_map(|body| body.lines().map(str::to_owned)),
+    );
     for section in letter.findings.iter().take(5) {
         lines.push(plain(&section.heading));
         lines.extend(section.cut(room).lines().map(|text| format!("    {text}")));
