@@ -17,6 +17,7 @@ mod killed_collector;
 mod late;
 mod lost_check;
 mod lost_open_jobs;
+mod moments;
 mod one_message;
 mod readme;
 mod reconnect;

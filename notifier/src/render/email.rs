@@ -79,6 +79,7 @@ fn shortened(letter: &Letter, depth: &Depth) -> Letter {
     let Depth { room, count, body } = depth;
     let cut = |section: &Section| Section {
         text: section.cut(*room),
+        diff: head(&section.diff, *room),
         ..section.clone()
     };
     Letter {
@@ -123,6 +124,10 @@ fn text(letter: &Letter) -> String {
             wrap(&plain(&finding.heading), &number, "   ")
         ));
         text.push_str(&indented(&finding.text, "       "));
+        if !finding.diff.is_empty() {
+            text.push_str("   changed before it failed\n");
+            text.push_str(&indented(&finding.diff, "       "));
+        }
         if !finding.after.is_empty() {
             text.push_str(&wrap(&finding.after, "   ", "   "));
         }

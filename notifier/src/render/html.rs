@@ -163,6 +163,12 @@ fn section(section: &Section, number: &str) -> String {
         pieces(&section.heading)
     );
     html.push_str(&printed(&section.text));
+    if !section.diff.is_empty() {
+        html.push_str(&format!(
+            "<div>changed before it failed</div>\n{}",
+            printed(&section.diff)
+        ));
+    }
     if !section.after.is_empty() {
         html.push_str(&format!("<div>{}</div>\n", escape(&section.after)));
     }

@@ -85,6 +85,8 @@ pub(crate) struct Section {
     pub(crate) keep_head: bool,
     /// What else belongs to it; may be empty.
     pub(crate) after: String,
+    /// What a state changed before it failed, for where there is much room: cleaned and not yet cut; may be empty.
+    pub(crate) diff: String,
 }
 
 impl Section {

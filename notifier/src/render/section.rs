@@ -109,6 +109,7 @@ pub(crate) fn failure(finding: &Finding, digest: &Digest, rows: &Rows<'_>) -> Se
         text: said(finding),
         keep_head: finding.about == About::Start,
         after: held_back(finding, title::is_sole(digest)),
+        diff: clean(&finding.diff),
     }
 }
 
@@ -180,6 +181,7 @@ pub(crate) fn change(finding: &Finding, digest: &Digest) -> Section {
         } else {
             String::new()
         },
+        diff: String::new(),
     }
 }
 

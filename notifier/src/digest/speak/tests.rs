@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pillarbox_proto::digest::{About, Finding};
 use pillarbox_proto::event::{Event, JobEnd, JobNew, JobReturn, What};
-use pillarbox_proto::highstate::StateReturn;
 use pillarbox_proto::salt::{Fun, Target};
 use proptest::prelude::*;
 
