@@ -257,3 +257,6 @@ async fn bury(nats: &Nats, message: &Message, error: &str) -> Result<(), async_n
         .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

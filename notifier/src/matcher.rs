@@ -173,11 +173,6 @@ impl Matcher {
                 .any(|pattern| names.iter().any(|name| pattern.regex.is_match(name)))
     }
 
-    /// Whether a text is asked for by an entry, and not merely left over by what is excluded.
-    pub fn asks_for(&self, text: &str) -> bool {
-        self.patterns.iter().any(|pattern| !pattern.exclude) && self.matches(text)
-    }
-
     fn wanted(&self, texts: &[&str]) -> bool {
         let mut positive = self
             .patterns

@@ -194,3 +194,18 @@ fn what_fails_later_is_said_in_the_built_in_words() {
         ["`subject`, line 1: `failures[0].id` stands for nothing"]
     );
 }
+
+/// Another text is another message, and what a transport does not show makes no difference.
+#[test]
+fn what_is_seen_is_what_the_words_say() {
+    use crate::receiver::{email, slack};
+    let n = &sample::of(Moment::Return, |_| true)[0];
+    let seen = |words: &Words| (email::seen(n, words), slack::seen(n, words));
+    let ours = seen(&Words::default());
+    let subject = seen(&said(Part::Subject, "other"));
+    assert!(subject.0 != ours.0 && subject.1 == ours.1);
+    for part in [Part::Title, Part::Body] {
+        let own = seen(&said(part, "other"));
+        assert!(own.0 != ours.0 && own.1 != ours.1);
+    }
+}
