@@ -113,17 +113,21 @@ pub(crate) fn failure(finding: &Finding, digest: &Digest, rows: &Rows<'_>) -> Se
     }
 }
 
-/// ` (nginx.init, id nginx config)`: the SLS, and the id where the name is not it.
+/// ` (nginx.init, id nginx config)`
 fn found_in(state: &State) -> String {
+    match origin(state).as_str() {
+        "" => String::new(),
+        origin => format!(" ({origin})"),
+    }
+}
+
+/// `nginx.init, id nginx config`: the SLS, and the id where the name is not it.
+fn origin(state: &State) -> String {
     let id = line(&state.id, 80);
     let id = (words::acted_on(state) != id).then(|| format!("id {id}"));
     let sls = state.sls.as_ref().map(|sls| line(sls, 80));
     let parts: Vec<String> = sls.into_iter().chain(id).collect();
-    if parts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", parts.join(", "))
-    }
+    parts.join(", ")
 }
 
 /// Comment and output of a failure, less what says nothing.
@@ -155,7 +159,7 @@ fn held_back(finding: &Finding, sole: bool) -> String {
     )
 }
 
-/// A change: what changed where, what it said of itself on one minion, and its diff.
+/// A change: what changed where; what it said of itself, and its diff. Of several minions' one stands for all.
 pub(crate) fn change(finding: &Finding, digest: &Digest) -> Section {
     let mut heading = match &finding.about {
         About::State(state) => vec![
@@ -166,21 +170,25 @@ pub(crate) fn change(finding: &Finding, digest: &Digest) -> Section {
             vec![Piece::Plain(clip(&why::why(finding), 120))]
         }
     };
-    let sole = title::is_sole(digest);
-    heading.push(Piece::Plain(match (&finding.about, sole) {
+    let (comment, sole) = (line(&finding.comment, 300), title::is_sole(digest));
+    let place = match (&finding.about, sole) {
         (About::State(state), true) => found_in(state),
         (_, true) => String::new(),
         (_, false) => format!(" ({})", words::listed(&finding.minions)),
-    }));
+    };
+    heading.push(Piece::Plain(place));
+    let origin = match &finding.about {
+        About::State(state) if !sole => origin(state),
+        About::State(_) | About::Start | About::Function | About::Report => String::new(),
+    };
+    let said = [origin, comment]
+        .into_iter()
+        .filter(|part| !part.is_empty());
     Section {
         heading,
         text: clean(&finding.diff),
         keep_head: true,
-        after: if sole {
-            line(&finding.comment, 300)
-        } else {
-            String::new()
-        },
+        after: said.collect::<Vec<_>>().join(": "),
         diff: String::new(),
     }
 }

@@ -130,11 +130,6 @@ impl Wording {
         }
     }
 
-    /// Whether it has words of its own.
-    pub fn is_empty(&self) -> bool {
-        self.templates.is_none()
-    }
-
     /// The words for a notification, and why some of them could not be made: those are the built-in ones then.
     pub fn words(
         &self,
@@ -159,7 +154,7 @@ impl Wording {
         let words = Words {
             subject: made(Part::Subject).map(|text| line(&text, SUBJECT_CHARS)),
             title: made(Part::Title).map(|text| line(&text, TITLE_CHARS)),
-            body: made(Part::Body).map(|text| clean(text.trim_end()).to_owned()),
+            body: made(Part::Body).map(|text| clean(text.trim_end())),
         };
         (words, errors)
     }
