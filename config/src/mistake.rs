@@ -102,8 +102,14 @@ pub enum Mistake {
         nearest: Option<&'static str>,
         known: &'static [&'static str],
     },
-    #[error("`{key}` cannot be known when a job starts; leave it out, or use `on: finish`")]
-    NotAtStart { key: &'static str },
+    #[error("`{what}` cannot be known when {when}; leave it out, or use `on: finish`")]
+    NotKnownThen { what: String, when: &'static str },
+    #[error(
+        "`{key}` can match nothing here: what is clean or missing has no state; leave it out, or ask for other outcomes"
+    )]
+    NoState { key: &'static str },
+    #[error("the template in `{key}`: {why}")]
+    Template { key: &'static str, why: String },
 
     #[error(
         "a receiver has one transport, and this one has {count}; write `slack:` or `email:`, and two receivers for both"

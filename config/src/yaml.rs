@@ -208,9 +208,10 @@ impl Tree<'_> {
     }
 
     fn map(&mut self, events: &mut Events<'_>, depth: usize) -> Result<Value, Failed> {
-        let mut map = Vec::new();
+        let (mut map, mut braces) = (Vec::new(), false);
         loop {
             let (event, span) = match next(events)? {
+                (Event::MappingEnd, _) if braces => return Ok(Value::Spoilt),
                 (Event::MappingEnd, _) => return Ok(Value::Map(map)),
                 event => event,
             };
@@ -227,6 +228,13 @@ impl Tree<'_> {
                     value,
                 )),
                 Value::Spoilt => {}
+                // `{{ id }}`, as in a template.
+                Value::Map(_) if matches!(value.value, Value::Nothing) => {
+                    let (text, as_what) = ("{{ … }}".to_owned(), "a mapping");
+                    let mistake = Mistake::Unquoted { text, as_what };
+                    self.found.push((key.place, mistake));
+                    braces = true;
+                }
                 Value::Nothing | Value::List(_) | Value::Map(_) => {
                     let why = "a key must be a text".to_owned();
                     return Err((key.place, Mistake::Syntax { why }));

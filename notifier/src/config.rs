@@ -23,6 +23,10 @@ mod routes;
 
 mod changes;
 
+mod matchers;
+
+mod templates;
+
 pub use pillarbox_config::mistake::{At, Mistake, Mistakes, Place, Remarks, Warning};
 pub use pillarbox_config::nats::{Login, Nats};
 
@@ -122,7 +126,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
     let nats = file.nats.and_then(|nats| nats::read(nats, path, notes));
     let names = receivers::names(&file.receivers);
     let receivers = receivers::judge(file.receivers, path, notes);
-    let routes = routes::judge(file.routes, &names, notes);
+    let routes = routes::judge(file.routes, &names, text, notes);
     let quiet_after = duration(file.quiet_after.as_ref(), &QUIET_AFTER, notes);
     let gather = duration(file.gather.as_ref(), &GATHER, notes);
     let follow_up = duration(file.follow_up.as_ref(), &FOLLOW_UP, notes);

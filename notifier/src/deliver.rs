@@ -42,8 +42,8 @@ const BREATH: Duration = Duration::from_millis(500);
 struct Destination {
     nats: Nats,
     receiver: Receiver,
-    /// The first follow-up comes no sooner after what it follows.
-    follow_up: Duration,
+    /// For the routes' own words, and how soon a follow-up may come.
+    config: Arc<Config>,
     sender: Sender,
     ledger: Ledger,
     pauses: Pauses,
@@ -81,7 +81,7 @@ pub async fn run(
     (receiver, sender): (Receiver, Sender),
     shutdown: CancellationToken,
 ) {
-    let opened = Destination::open(nats, receiver, config.follow_up, sender, shutdown.clone());
+    let opened = Destination::open(nats, receiver, config, sender, shutdown.clone());
     let destination = tokio::select! {
         destination = opened => Arc::new(destination),
         () = shutdown.cancelled() => return,
@@ -125,7 +125,7 @@ impl Destination {
     async fn open(
         nats: Nats,
         receiver: Receiver,
-        follow_up: Duration,
+        config: Arc<Config>,
         sender: Sender,
         shutdown: CancellationToken,
     ) -> Destination {
@@ -142,7 +142,7 @@ impl Destination {
         Destination {
             nats,
             receiver,
-            follow_up,
+            config,
             sender,
             ledger,
             pauses,

@@ -1,4 +1,4 @@
-//! Loop 1: events become deliveries at once (`on: start`), or a job that is open.
+//! Loop 1: events become deliveries at once (`on: start`, `on: return`), or a job that is open.
 //! It folds nothing and renders nothing; JetStream's refusal of a second open message is its only lock.
 
 use std::sync::Arc;
@@ -7,19 +7,22 @@ use std::time::Duration;
 use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
 use pillarbox_proto::delivery::{DeadEvent, Delivery, Notification, Start};
-use pillarbox_proto::event::{Event, What};
-use pillarbox_proto::subject::{self, DeliveryKey, EventSubject, Token};
-use pillarbox_proto::work::OpenItem;
+use pillarbox_proto::digest::{Digest, Job};
+use pillarbox_proto::event::{Event, JobReturn, What};
+use pillarbox_proto::salt::MinionId;
+use pillarbox_proto::subject::{self, DeliveryKey, EventSubject, Token, id};
+use pillarbox_proto::work::{Decision, OpenItem};
 use pillarbox_proto::{topology, wire};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::digest::fold;
+use crate::digest::fold::{self, Fold, Stored};
+use crate::digest::speak::{self, Faults};
 use crate::nats::Nats;
 use crate::outbox::{self, OutboxError};
 use crate::pull::{self, Durable};
 use crate::read_back::{self, ReadError, timestamp};
-use crate::route::{self, Route};
+use crate::route::{self, Moment, Route};
 use crate::telemetry;
 
 /// Events worked on at once.
@@ -96,14 +99,8 @@ async fn pass_on(
         Ok(info) => (timestamp(info.published), info.stream_sequence),
         Err(_) => (Timestamp::UNIX_EPOCH, 0),
     };
-    if let What::New(_) = &event.what
-        && route::any_start(&config.routes)
-    {
-        // Events are worked on side by side: of several `new`s of one job each must say the same, whichever is quicker.
-        let first = read_back::first_new(nats, &subject.cluster, &subject.job).await?;
-        for delivery in starts(config, first.as_ref().unwrap_or(event), stored) {
-            outbox::deliver(nats, &delivery).await?;
-        }
+    for delivery in at_once(nats, config, &subject, event, stored, sequence).await? {
+        outbox::deliver(nats, &delivery).await?;
     }
     if route::opens(&config.routes, event) {
         let item = OpenItem {
@@ -114,6 +111,39 @@ async fn pass_on(
         outbox::open(nats, &subject.cluster, &subject.job, &item).await?;
     }
     Ok(())
+}
+
+/// What is said of an event before its job is over.
+async fn at_once(
+    nats: &Nats,
+    config: &Config,
+    subject: &EventSubject,
+    event: &Event,
+    stored: Timestamp,
+    sequence: u64,
+) -> Result<Vec<Delivery>, IntakeError> {
+    let EventSubject { cluster, job, .. } = subject;
+    match &event.what {
+        What::New(_) if route::any_start(&config.routes) => {
+            // Events are worked on side by side: of several `new`s of one job each must say the same, whichever is quicker.
+            let first = read_back::first_new(nats, cluster, job).await?;
+            Ok(starts(config, first.as_ref().unwrap_or(event), stored))
+        }
+        What::Ret(ret) if route::returns(&config.routes, event, ret) => {
+            let announced = !id::is_run_job(job.as_str());
+            let new = match announced {
+                true => read_back::first_new(nats, cluster, job).await?,
+                false => None,
+            };
+            let returned = Stored {
+                sequence,
+                at: stored,
+                event: event.clone(),
+            };
+            Ok(returns(config, new, returned, ret))
+        }
+        What::New(_) | What::Ret(_) | What::End(_) | What::Beat(_) => Ok(Vec::new()),
+    }
 }
 
 /// The deliveries of `on: start` routes for a job's first `new`. For all its parts and chunks the key is the same: it is said once.
@@ -130,27 +160,75 @@ fn starts(config: &Config, event: &Event, stored: Timestamp) -> Vec<Delivery> {
         job,
     };
     let taken = route::starts(&config.routes, &start.job);
-    let to = taken
+    let told = |route: &&Route| {
+        let notification = Notification::Start(Box::new(start.clone()));
+        deliveries(config, route, &start.job, "start", stored, notification)
+    };
+    taken.iter().flat_map(told).collect()
+}
+
+/// The deliveries of `on: return` routes for one return. Taken again, it has the same keys, and is said once.
+///
+/// What the minion's earlier runs came to is not asked: only jobs that an `on: finish` route tells leave that behind.
+fn returns(config: &Config, new: Option<Event>, stored: Stored, ret: &JobReturn) -> Vec<Delivery> {
+    let (at, minion) = (stored.at, &ret.minion);
+    let moment = format!("return:{minion}:{}", stored.event.jid);
+    let new = new.map(|event| Stored {
+        sequence: 0,
+        at,
+        event: for_one(event, minion),
+    });
+    let fold = Fold::of(new.into_iter().chain([stored]));
+    let shares = speak::shares(&config.routes, Moment::Return, &fold, &Faults::new());
+    let said = shares
         .into_iter()
-        .flat_map(|route| config.transports_of(route).map(move |to| (route, to)));
-    to.map(|(route, (receiver, transport))| Delivery {
-        key: key(event, route, receiver, transport),
-        version: 1,
-        created: stored.to_string(),
-        notification: Notification::Start(Box::new(start.clone())),
+        .filter(|share| matches!(share.decision, Decision::Say { .. }));
+    said.flat_map(|share| {
+        let digest = Digest {
+            of_return: Some(minion.clone()),
+            ..share.digest
+        };
+        let job = digest.job.clone();
+        let notification = Notification::Digest(Box::new(digest));
+        deliveries(config, share.route, &job, &moment, at, notification)
     })
     .collect()
 }
 
-fn key(event: &Event, route: &Route, receiver: &str, transport: &str) -> DeliveryKey {
-    DeliveryKey {
-        cluster: event.cluster.clone(),
-        job: event.job.clone(),
-        route: route.name.clone(),
-        receiver: receiver.to_owned(),
-        transport: transport.to_owned(),
-        moment: "start".to_owned(),
+/// The job's `new`, as if it had been aimed at this minion alone: nobody else is counted or missed.
+fn for_one(mut event: Event, minion: &MinionId) -> Event {
+    if let What::New(new) = &mut event.what
+        && !event.runner
+    {
+        new.minions = vec![minion.clone()];
+        new.missing = Vec::new();
     }
+    event
+}
+
+/// One for each receiver of the route.
+fn deliveries(
+    config: &Config,
+    route: &Route,
+    job: &Job,
+    moment: &str,
+    stored: Timestamp,
+    notification: Notification,
+) -> Vec<Delivery> {
+    let delivery = |(receiver, transport): (&str, &str)| Delivery {
+        key: DeliveryKey {
+            cluster: job.cluster.clone(),
+            job: job.job.clone(),
+            route: route.name.clone(),
+            receiver: receiver.to_owned(),
+            transport: transport.to_owned(),
+            moment: moment.to_owned(),
+        },
+        version: 1,
+        created: stored.to_string(),
+        notification: notification.clone(),
+    };
+    config.transports_of(route).map(delivery).collect()
 }
 
 /// An event that nobody will ever read: kept as a dead letter without its bytes, which may hold secrets.
@@ -179,3 +257,6 @@ async fn bury(nats: &Nats, message: &Message, error: &str) -> Result<(), async_n
         .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

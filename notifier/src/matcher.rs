@@ -159,18 +159,32 @@ impl Matcher {
     /// Matches a list field: any element may match, and an exclusion holds only if it excludes all of them.
     pub fn matches_any(&self, texts: &[&str]) -> bool {
         let texts = if texts.is_empty() { &[""][..] } else { texts };
+        self.wanted(texts)
+            && !self
+                .exclusions()
+                .any(|pattern| texts.iter().all(|text| pattern.regex.is_match(text)))
+    }
+
+    /// Matches one thing that goes by several names: by any of them it is wanted, and by any of them it is excluded.
+    pub fn matches_named(&self, names: &[&str]) -> bool {
+        self.wanted(names)
+            && !self
+                .exclusions()
+                .any(|pattern| names.iter().any(|name| pattern.regex.is_match(name)))
+    }
+
+    fn wanted(&self, texts: &[&str]) -> bool {
         let mut positive = self
             .patterns
             .iter()
             .filter(|pattern| !pattern.exclude)
             .peekable();
-        let excluded = self.patterns.iter().filter(|pattern| pattern.exclude);
-        let wanted = positive.peek().is_none()
-            || positive.any(|pattern| texts.iter().any(|text| pattern.regex.is_match(text)));
-        wanted
-            && !excluded
-                .into_iter()
-                .any(|pattern| texts.iter().all(|text| pattern.regex.is_match(text)))
+        positive.peek().is_none()
+            || positive.any(|pattern| texts.iter().any(|text| pattern.regex.is_match(text)))
+    }
+
+    fn exclusions(&self) -> impl Iterator<Item = &Pattern> {
+        self.patterns.iter().filter(|pattern| pattern.exclude)
     }
 }
 
@@ -219,6 +233,26 @@ mod tests {
         );
         assert!(!matcher(&["!test.*"]).matches_any(&["test.ping", "test.version"]));
         assert!(!matcher(&["state.*"]).matches_any(&[]));
+    }
+
+    #[test]
+    fn a_thing_of_several_names_is_known_by_any_of_them() {
+        let check = |patterns: &[&str], names: &[&str], expect: bool| {
+            let matcher = Matcher::parse(patterns).unwrap();
+            assert_eq!(
+                matcher.matches_named(names),
+                expect,
+                "{patterns:?} {names:?}"
+            );
+        };
+        let state = ["nginx-conf", "/etc/nginx.conf", "file.managed"];
+        check(&["file.*"], &state, true);
+        check(&["nginx-*"], &state, true);
+        check(&["pkg.*"], &state, false);
+        check(&["!file.*"], &state, false);
+        check(&["nginx*", "!/etc/*"], &state, false);
+        check(&["!pkg.*"], &state, true);
+        check(&["!root"], &[""], true);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::matcher::Matcher;
 use crate::nats::Nats;
 use crate::read_back::subjects;
 use crate::receiver::Receiver;
-use crate::route::{Moment, Route, Taken};
+use crate::route::{Moment, Route};
 
 /// A new group hears what was published this long before it: what came between the stream's creation and its own.
 const HINDSIGHT: Duration = Duration::from_secs(600);
@@ -235,18 +235,20 @@ pub async fn start_time(nats: &Nats, ago: Duration) -> Result<DateTime, async_na
 
 /// What the intake must hear for these routes, as subject filters that do not overlap (JetStream refuses those).
 ///
-/// A route on `finish` also needs every `new` of its functions, so that a minion that never answers is noticed.
+/// A route on `finish` also needs every `new` of its functions, so that a minion that never answers is noticed; one on
+/// `return` reads the `new` when a return has come.
 pub fn filters(routes: &[Route]) -> Vec<String> {
     let mut filters = BTreeSet::new();
     for route in routes {
+        let news = route.on != Moment::Return;
+        let wanted = Outcome::ALL
+            .into_iter()
+            .filter(|outcome| route.on != Moment::Start && route.may_want(*outcome));
+        let wanted: Vec<Outcome> = wanted.collect();
         for fun in functions(&route.matchers.fun) {
-            filters.insert(event_filter(EventKind::New, fun));
-            if route.on == Moment::Finish {
-                let wanted = Outcome::ALL
-                    .into_iter()
-                    .filter(|outcome| route.wants(Taken::Outcome(*outcome)));
-                filters.extend(wanted.map(|outcome| event_filter(EventKind::Ret(outcome), fun)));
-            }
+            filters.extend(news.then(|| event_filter(EventKind::New, fun)));
+            let rets = wanted.iter();
+            filters.extend(rets.map(|outcome| event_filter(EventKind::Ret(*outcome), fun)));
         }
     }
     without_contained(filters)
@@ -297,6 +299,7 @@ mod tests {
             receivers: vec![],
             goes_on: false,
             finish_after: Duration::ZERO,
+            wording: Default::default(),
         }
     }
 
@@ -325,6 +328,28 @@ mod tests {
                 "salt.v1.*.*.ret.clean.cmd.run",
                 "salt.v1.*.*.ret.failed.cmd.run",
                 "salt.v1.*.*.ret.pending.cmd.run",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_return_needs_no_new_and_narrowing_widens() {
+        check(
+            &[route(Moment::Return, &["state.*"], &["failed", "changed"])],
+            &[
+                "salt.v1.*.*.ret.changed.state.>",
+                "salt.v1.*.*.ret.failed.state.>",
+            ],
+        );
+        let mut changed = route(Moment::Return, &["state.*"], &["changed"]);
+        changed.matchers.state = Matcher::parse(&["/etc/motd"]).unwrap();
+        // A return that failed elsewhere has only changed, for a route that does not see the failure.
+        check(
+            &[changed],
+            &[
+                "salt.v1.*.*.ret.changed.state.>",
+                "salt.v1.*.*.ret.failed.state.>",
+                "salt.v1.*.*.ret.pending.state.>",
             ],
         );
     }

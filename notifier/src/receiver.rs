@@ -8,6 +8,8 @@ use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::{Delivery, Notification, Receipt};
 use pillarbox_proto::digest::Job;
 
+use crate::render::template::Words;
+
 pub mod slack;
 
 pub mod email;
@@ -184,6 +186,8 @@ pub struct Letter<'a> {
     pub smaller: bool,
     /// What an attempt before this one got.
     pub receipt: Option<&'a Receipt>,
+    /// The route's own words for it.
+    pub words: &'a Words,
     /// The server's clock: a mail's date.
     pub now: Timestamp,
 }
@@ -224,11 +228,11 @@ impl Sender {
     }
 
     /// Hash of what a reader would see, however it is sent.
-    pub fn seen(&self, notification: &Notification) -> String {
+    pub fn seen(&self, notification: &Notification, words: &Words) -> String {
         let facts = &facts(notification);
         match self {
-            Sender::Slack(sender) => sender.seen(facts),
-            Sender::Email(_) => email::seen(facts),
+            Sender::Slack(sender) => sender.seen(facts, words),
+            Sender::Email(_) => email::seen(facts, words),
         }
     }
 
@@ -352,6 +356,13 @@ pub(crate) mod tests {
             follow_up: false,
             smaller: false,
             receipt: None,
+            words: const {
+                &Words {
+                    subject: None,
+                    title: None,
+                    body: None,
+                }
+            },
             now: "2026-11-22T13:02:13Z".parse().unwrap(),
         }
     }

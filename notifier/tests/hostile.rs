@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use jiff::tz::TimeZone;
+use pillarbox_notifier::render::template::{Part, Wording, Words};
 use pillarbox_notifier::render::{email, seen, slack};
+use pillarbox_notifier::route::Moment;
 use pillarbox_proto::delivery::{Notification, Start};
 use pillarbox_proto::digest::{
     About, Digest, Finding, Job, Missing, SinceClean, Slow, Standing, State, Still, Totals,
@@ -198,6 +200,9 @@ fn digest() -> BoxedStrategy<Digest> {
     )
         .prop_map(
             |(job, totals, (failures, changes, missing, ids, notes), halted, slow, odd)| Digest {
+                of_return: halted
+                    .as_ref()
+                    .and_then(|_| ids.first().cloned().map(MinionId)),
                 job,
                 started: if odd.is_empty() {
                     odd.clone()
@@ -352,19 +357,35 @@ fn judge_classic(payload: &Value) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A route's own words, which repeat every text that there is.
+fn own_words(n: &Notification, zone: &TimeZone) -> Words {
+    const LINE: &str =
+        "{{ fun }} {{ args }} {{ command }} {{ user }} {{ target }} {{ cluster }} {{ title }}";
+    const LINES: &str = "{{ id }}\n{{ user }}\n{% for f in failures + changes %}{{ f.id }} {{ f.name }}\n{{ f.comment }}\n{{ f.output }}\n{{ f.diff }}\n{% endfor %}";
+    let written = [
+        (Part::Subject, LINE),
+        (Part::Title, LINE),
+        (Part::Body, LINES),
+    ];
+    let written = written.map(|(part, text)| (part, text.to_owned()));
+    let wording = Wording::compile(&written, Moment::Finish, |_| true).unwrap();
+    wording.words(n, zone).0
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn limits_hold_and_nothing_is_interpreted(n in notification(), follow_up in any::<bool>()) {
+    fn limits_hold_and_nothing_is_interpreted(n in notification(), follow_up in any::<bool>(), own in any::<bool>()) {
         let zone = TimeZone::UTC;
-        let message = slack::message(&n, &zone, follow_up);
+        let words = if own { own_words(&n, &zone) } else { Words::default() };
+        let message = slack::message(&n, &zone, follow_up, &words);
         prop_assert!(message["blocks"].is_array());
         judge_slack(&message)?;
         let classic = slack::Style::Classic { color: None };
-        let classic = slack::styled(&n, &zone, follow_up, &classic);
+        let classic = slack::styled(&n, &zone, follow_up, &words, &classic);
         judge_classic(&classic)?;
-        let (details, more) = slack::details(&n, &zone);
+        let (details, more) = slack::details(&n, &zone, &words);
         prop_assert!(details.len() <= 6);
         let mut left = &details[..];
         while !left.is_empty() {
@@ -374,16 +395,16 @@ proptest! {
             judge_slack(&reply)?;
             left = &left[count..];
         }
-        let smaller = slack::smaller(&n, &zone, follow_up);
+        let smaller = slack::smaller(&n, &zone, follow_up, &words);
         prop_assert!(smaller["blocks"].is_null());
         judge_slack(&smaller)?;
 
-        let mail = email::mail(&n, &zone, follow_up);
+        let mail = email::mail(&n, &zone, follow_up, &words);
         prop_assert!(is_shown(&mail.subject) && !mail.subject.contains('\n'), "{:?}", mail.subject);
         prop_assert!(mail.subject.chars().count() <= 300, "{}", mail.subject);
         prop_assert!(is_shown(&mail.text) && is_shown(&mail.html));
         prop_assert!(mail.html.len() <= email::HTML_BYTES, "{} bytes", mail.html.len());
         prop_assert!(!mail.html.contains("<script") && !mail.html.contains("<img") && !mail.html.contains("<!channel"));
-        prop_assert_eq!(seen(&n, &zone).len(), 32);
+        prop_assert_eq!(seen(&n, &zone, &words).len(), 32);
     }
 }

@@ -1,5 +1,5 @@
 //! Every digest in `digests/` rendered as its readers would get it, compared with `messages/`.
-//! It judges no wording: a person reads the diff. `UPDATE_EXPECT=1` rewrites.
+//! `<case>.words` beside a digest holds templates. It judges no wording: a person reads the diff. `UPDATE_EXPECT=1` rewrites.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use pillarbox_notifier::render::slack::{Icon, Look, Style};
+use pillarbox_notifier::render::template::{Part, Wording, Words};
 use pillarbox_notifier::render::{email, slack};
+use pillarbox_notifier::route::Moment;
 use pillarbox_proto::delivery::Notification;
 use serde_json::Value;
 
@@ -78,8 +80,8 @@ const CLASSIC: [&str; 7] = [
 ];
 
 /// Every reply in the thread of a message, in order; most have none.
-fn thread(notification: &Notification) -> Option<Value> {
-    let (details, more) = slack::details(notification, &zone());
+fn thread(notification: &Notification, words: &Words) -> Option<Value> {
+    let (details, more) = slack::details(notification, &zone(), words);
     let (mut left, mut replies) = (&details[..], Vec::new());
     while !left.is_empty() {
         let (reply, count) = slack::reply(left, more);
@@ -99,7 +101,7 @@ fn a_start_in_the_classic_style_is_the_command_as_code_and_nothing_else() {
         username: Some("salt-bot".into()),
         icon: Some(Icon::Emoji(":computer:".into())),
     };
-    let mut payload = slack::styled(&start, &zone(), false, &look.style);
+    let mut payload = slack::styled(&start, &zone(), false, &Words::default(), &look.style);
     look.dress(&mut payload);
     let command = "salt -G 'roles:web' state.apply nginx test=True";
     let expect = serde_json::json!({
@@ -116,6 +118,21 @@ fn a_start_in_the_classic_style_is_the_command_as_code_and_nothing_else() {
     assert_eq!(payload, expect);
 }
 
+/// Templates as they stand beside a digest: each below a line `--- its key`.
+fn words(written: &str, notification: &Notification) -> Words {
+    let parts = written.split("--- ").skip(1).map(|part| {
+        let (key, text) = part.split_once('\n').unwrap();
+        let parts = [Part::Subject, Part::Title, Part::Body];
+        let part = parts.into_iter().find(|part| part.key() == key).unwrap();
+        (part, text.trim_end().to_owned())
+    });
+    let parts: Vec<(Part, String)> = parts.collect();
+    let wording = Wording::compile(&parts, Moment::Return, |_| true).unwrap();
+    let (words, errors) = wording.words(notification, &zone());
+    assert_eq!(errors, []);
+    words
+}
+
 #[test]
 fn messages_read_as_they_did() {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
@@ -123,6 +140,7 @@ fn messages_read_as_they_did() {
     let mut cases: Vec<PathBuf> = std::fs::read_dir(dir("digests"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .collect();
     cases.sort();
     for path in cases {
@@ -130,10 +148,14 @@ fn messages_read_as_they_did() {
         let notification: Notification = serde_json::from_slice(&std::fs::read(&path).unwrap())
             .unwrap_or_else(|error| panic!("{case}: {error}"));
         let follow_up = case.starts_with("follow_up");
-        let payload = slack::message(&notification, &zone(), follow_up);
+        let words = match std::fs::read_to_string(path.with_extension("words")) {
+            Ok(written) => words(&written, &notification),
+            Err(_) => Words::default(),
+        };
+        let payload = slack::message(&notification, &zone(), follow_up, &words);
         let classic = Style::Classic { color: None };
-        let classic = slack::styled(&notification, &zone(), follow_up, &classic);
-        let mail = email::mail(&notification, &zone(), follow_up);
+        let classic = slack::styled(&notification, &zone(), follow_up, &words, &classic);
+        let mail = email::mail(&notification, &zone(), follow_up, &words);
         let outputs = [
             ("slack.json", pretty(&payload)),
             ("slack.txt", seen_in_slack(&payload)),
@@ -144,7 +166,7 @@ fn messages_read_as_they_did() {
             ("mail.html", mail.html),
         ];
         let classic = CLASSIC.contains(&case.as_str()).then(|| pretty(&classic));
-        let thread = thread(&notification).map(|replies| pretty(&replies));
+        let thread = thread(&notification, &words).map(|replies| pretty(&replies));
         let some = [
             ("slack-classic.json", classic),
             ("slack-thread.json", thread),

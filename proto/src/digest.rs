@@ -87,6 +87,9 @@ pub struct Digest {
     pub look_up: Vec<String>,
     /// Why 3008's batch stopped early.
     pub halted: Option<String>,
+    /// It tells of one return alone (`on: return`): whose. Numbers are of this minion, and nothing is known of its runs before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_return: Option<MinionId>,
 }
 
 /// The same thing on several minions.

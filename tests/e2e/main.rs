@@ -20,6 +20,7 @@ mod late;
 mod lookup;
 mod lost_check;
 mod lost_open_jobs;
+mod moments;
 mod one_message;
 mod readme;
 mod reconnect;

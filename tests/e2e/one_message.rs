@@ -219,6 +219,9 @@ device
 
 Changed on 1:
   file.managed /etc/motd (web12)
+    nginx.init: File /etc/motd updated
+       -a
+       +b
 
 Next:
   salt -L web03,web07,web11 state.apply base test=True

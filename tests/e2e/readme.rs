@@ -82,11 +82,7 @@ fn check(example: &str, programs: &Programs) -> Output {
 async fn its_examples_are_accepted() {
     let programs = programs::built().await.unwrap();
     let examples = blocks(&file("README.md"), "yaml");
-    assert_eq!(
-        examples.len(),
-        3,
-        "one of the collector, two of the notifier"
-    );
+    assert_eq!(examples.len(), 4, "one of each program, and the two posts");
     for example in examples {
         let output = check(&example, &programs);
         let (out, err) = (

@@ -50,7 +50,7 @@ async fn a_wrong_notifier_file_is_refused_as_a_whole() {
     let file = file.display();
     let expected = format!(
         "{file}:4:32: {}/nowhere, the file for `webhook_url_file`, cannot be read: No such file or directory (os error 2); check the path and its rights
-{file}:7:9: `begin` is no choice for `on`; choose from `start`, `finish`
+{file}:7:9: `begin` is no choice for `on`; choose from `start`, `return`, `finish`
 {file}:8:22: YAML reads `!saltmaster` as a tag; quote it: \"!saltmaster\"
 {file}:8:44: `faild` matches no outcome; did you mean `failed`?
 {file}:9:17: there is no receiver `ops-slak`; did you mean `ops-slack`?

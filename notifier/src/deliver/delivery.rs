@@ -16,6 +16,7 @@ use crate::elapsed::elapsed;
 use crate::ledger::{LEASE, LedgerError, Page};
 use crate::read_back::timestamp;
 use crate::receiver::{Attempt, Letter, job};
+use crate::render::template::Words;
 use crate::retry::{Fate, SoFar, Verdict, verdict};
 
 /// A message of a newer Pillarbox waits for a worker that can read it.
@@ -39,6 +40,7 @@ pub(super) enum Outcome {
 struct Work<'a> {
     message: &'a async_nats::jetstream::Message,
     delivery: Delivery,
+    words: Words,
     taken: standing::Taken,
     published: Timestamp,
     destination_failures: u32,
@@ -77,7 +79,7 @@ impl Destination {
                 let entry = page.entry.as_ref();
                 let receipt = entry.and_then(|entry| entry.receipt.as_ref());
                 let in_place = self.sender.can_change(receipt);
-                let wait = too_soon(entry, in_place, now, self.follow_up);
+                let wait = too_soon(entry, in_place, now, self.config.follow_up);
                 if said_before && !wait.is_zero() {
                     return self.back(message, wait).await; // a newer version replaces it meanwhile
                 }
@@ -94,21 +96,39 @@ impl Destination {
         now: Timestamp,
     ) -> Result<Work<'a>, DeliverError> {
         let info = pulled.message.info().map_err(DeliverError::Ack)?;
+        let words = self.words(pulled, &delivery);
         let (worker, sequence, time) = (&self.nats.worker, info.stream_sequence, info.delivered);
         Ok(Work {
             message: &pulled.message,
             taken: standing::Taken {
                 key: delivery.key.clone(),
                 version: delivery.version,
-                seen: self.sender.seen(&delivery.notification),
+                seen: self.sender.seen(&delivery.notification, &words),
                 sequence,
                 now,
                 claimant: format!("{worker} {sequence}.{time}"),
             },
             published: timestamp(info.published),
             destination_failures: pulled.probe.map_or(0, |probe| probe.failures),
+            words,
             delivery,
         })
+    }
+
+    /// What its route says in words of its own. A route that is gone has none; what a template cannot say, we do.
+    fn words(&self, pulled: &Pulled, delivery: &Delivery) -> Words {
+        let mut routes = self.config.routes.iter();
+        let Some(route) = routes.find(|route| route.name == delivery.key.route) else {
+            return Words::default();
+        };
+        let zone = &self.config.timezone;
+        let (words, errors) = route.wording.words(&delivery.notification, zone);
+        let again = pulled.message.info().is_ok_and(|info| info.delivered > 1);
+        for error in errors.iter().filter(|_| !again) {
+            let jid = &job(&delivery.notification).jid;
+            tracing::warn!(receiver = %self.receiver.name, route = route.name, "salt.jid" = %jid, %error, "a template could not be filled in; said in the built-in words");
+        }
+        words
     }
 
     /// Claims it, sends it, and settles what came of it; again if it has to be smaller, or has a next part. A claim says
@@ -139,6 +159,7 @@ impl Destination {
                 follow_up,
                 smaller,
                 receipt: entry.receipt.as_ref(),
+                words: &work.words,
                 now: work.taken.now,
             };
             let attempt = self.sender.attempt(&letter).await;

@@ -199,6 +199,24 @@ impl Fold {
         view
     }
 
+    /// The fold with each return as a route sees it, or as it leaves it; of nothing left, only that it came.
+    pub fn parted(&self, part: impl Fn(&MinionId, &JobReturn) -> Option<JobReturn>) -> Fold {
+        let mut view = self.clone();
+        for (minion, returns) in &mut view.returns {
+            for returned in returns.values_mut() {
+                returned.body = part(minion, &returned.body).unwrap_or_else(|| JobReturn {
+                    outcome: Outcome::Clean,
+                    failures: Vec::new(),
+                    changes: Vec::new(),
+                    slowest: Vec::new(),
+                    errors: Vec::new(),
+                    ..returned.body.clone()
+                });
+            }
+        }
+        view
+    }
+
     /// The job in numbers.
     pub fn totals(&self) -> Totals {
         let count = |outcome: Outcome| {

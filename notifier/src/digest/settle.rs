@@ -20,7 +20,7 @@ use super::speak::{self, Share};
 use super::{AGAIN, DigestError, Digester, Name, Next, bucket};
 use crate::ledger::Ledger;
 use crate::nats::Nats;
-use crate::route::Route;
+use crate::route::{Moment, Route};
 use crate::{lookup, outbox, telemetry};
 
 /// Decisions that an entry keeps.
@@ -130,10 +130,13 @@ impl Digester {
     ) -> Result<Settled, DigestError> {
         let (to, _) = fold.last().unwrap_or_default();
         let faults = self.faults(settlement.name, fold).await?;
-        let heard = speak::shares(&self.config.routes, fold, &faults);
+        let heard = speak::shares(&self.config.routes, Moment::Finish, fold, &faults);
         let enriched = self.enriched(settlement.name, fold, &heard, &ready).await;
         let (fold, shares) = match &enriched {
-            Some(fold) => (fold, speak::shares(&self.config.routes, fold, &faults)),
+            Some(fold) => (
+                fold,
+                speak::shares(&self.config.routes, Moment::Finish, fold, &faults),
+            ),
             None => (fold, heard),
         };
         for share in shares.iter().filter(|share| ready(share.route)) {

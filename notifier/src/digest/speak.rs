@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pillarbox_proto::digest::{Digest, Job, Missing, SinceClean, Slow, Standing, State, Still};
-use pillarbox_proto::event::{Outcome, SlowState};
+use pillarbox_proto::event::{JobReturn, Outcome, SlowState};
 use pillarbox_proto::salt::{Jid, MinionId};
 use pillarbox_proto::work::{Decision, FaultEntry};
 
@@ -59,30 +59,101 @@ impl PartialEq for Route {
     }
 }
 
-/// The routes that tell finished jobs of this function and target, each with what it makes of it, in their order.
+/// The routes of this moment that tell of this job, each with what it makes of it, in their order.
 ///
-/// Routes are tried per minion: what one takes the next does not get, unless it lets it go on.
-pub fn shares<'a>(routes: &'a [Route], fold: &Fold, faults: &Faults) -> Vec<Share<'a>> {
+/// Routes are tried per minion: what one takes the next does not get, unless it lets it go on. What a route does not
+/// see of a minion (`state`, `sls`) is not taken either.
+pub fn shares<'a>(routes: &'a [Route], on: Moment, fold: &Fold, faults: &Faults) -> Vec<Share<'a>> {
     let Some(job) = fold.job() else {
         return Vec::new();
     };
-    let mut free: BTreeSet<MinionId> = results(fold)
-        .into_iter()
-        .map(|(minion, _)| minion)
-        .collect();
-    let finish = routes
+    let mut free = Free::of(fold);
+    let of_moment = routes
         .iter()
-        .filter(|route| route.on == Moment::Finish && route.takes_job(&job));
-    finish
+        .filter(|route| route.on == on && route.takes_job(&job));
+    of_moment
         .map(|route| {
-            let view = fold.narrowed(|minion| route.matchers.minion.matches(&minion.0));
-            let took = took(route, &view, &free);
+            let whole = fold.narrowed(|minion| route.matchers.minion.matches(&minion.0));
+            let seen = free.seen_by(route, &whole);
+            let seen = seen.as_ref().unwrap_or(&whole);
+            let took = took(route, &whole, seen, &free.minions);
             if !route.goes_on {
-                free.retain(|minion| !took.contains(minion));
+                free.take(route, fold, &took);
             }
-            share(route, &job, &view, &took, faults)
+            share(
+                route,
+                &job,
+                View {
+                    whole: &whole,
+                    seen,
+                },
+                &took,
+                faults,
+            )
         })
         .collect()
+}
+
+/// What no route has kept for itself yet.
+struct Free {
+    minions: BTreeSet<MinionId>,
+    /// The returns, once something has been taken from one of them.
+    left: Option<Fold>,
+}
+
+impl Free {
+    fn of(fold: &Fold) -> Free {
+        let minions = results(fold).into_iter().map(|(minion, _)| minion);
+        Free {
+            minions: minions.collect(),
+            left: None,
+        }
+    }
+
+    /// What a route sees; `None` where that is everything.
+    fn seen_by(&self, route: &Route, whole: &Fold) -> Option<Fold> {
+        let matchers = &route.matchers;
+        let left = self
+            .left
+            .as_ref()
+            .map(|left| left.narrowed(|minion| matchers.minion.matches(&minion.0)));
+        if !matchers.narrows() {
+            return left;
+        }
+        let seen = |_: &MinionId, body: &JobReturn| matchers.part(body).seen;
+        Some(left.as_ref().unwrap_or(whole).parted(seen))
+    }
+
+    /// Takes what the route sees of these minions away. Of whom something is left, that goes on.
+    fn take(&mut self, route: &Route, fold: &Fold, took: &BTreeSet<MinionId>) {
+        let mut rest = BTreeSet::new();
+        if route.matchers.narrows() {
+            let before = self.left.as_ref().unwrap_or(fold);
+            let left_of = |body: &JobReturn| route.matchers.part(body).left;
+            let leaves = before.all_returns().filter(|(minion, returned)| {
+                took.contains(*minion) && left_of(&returned.body).is_some()
+            });
+            rest = leaves.map(|(minion, _)| minion.clone()).collect();
+            self.left = Some(before.parted(|minion, body| {
+                if took.contains(minion) {
+                    left_of(body)
+                } else {
+                    Some(body.clone())
+                }
+            }));
+        }
+        self.minions
+            .retain(|minion| !took.contains(minion) || rest.contains(minion));
+    }
+}
+
+/// A job as a route is to tell it.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    /// All of it, for its numbers.
+    whole: &'a Fold,
+    /// What the route sees of its returns.
+    seen: &'a Fold,
 }
 
 fn results(view: &Fold) -> Vec<(MinionId, Taken)> {
@@ -102,15 +173,20 @@ fn results(view: &Fold) -> Vec<(MinionId, Taken)> {
     results.into_iter().collect()
 }
 
-/// `clean` is tried only of a whole job: one clean minion among others is counted, not told.
-fn took(route: &Route, view: &Fold, free: &BTreeSet<MinionId>) -> BTreeSet<MinionId> {
-    let results = results(view);
+/// `clean` is tried only of a whole job: one clean minion among others, or one of whom the route sees nothing, is not told.
+fn took(route: &Route, whole: &Fold, seen: &Fold, free: &BTreeSet<MinionId>) -> BTreeSet<MinionId> {
     let clean = Taken::Outcome(Outcome::Clean);
-    let all_clean = results.iter().all(|(_, taken)| *taken == clean);
+    let all_clean = results(whole).iter().all(|(_, taken)| *taken == clean);
+    let stateless = route.matchers.takes_stateless();
     let takes = |(minion, taken): &(MinionId, Taken)| {
-        free.contains(minion) && (all_clean || *taken != clean) && route.takes(&minion.0, *taken)
+        let there = match taken {
+            Taken::Outcome(Outcome::Clean) => all_clean && stateless,
+            Taken::Missing => stateless,
+            Taken::Outcome(_) => true,
+        };
+        there && free.contains(minion) && route.takes(&minion.0, *taken)
     };
-    results
+    results(seen)
         .into_iter()
         .filter(takes)
         .map(|(minion, _)| minion)
@@ -120,11 +196,12 @@ fn took(route: &Route, view: &Fold, free: &BTreeSet<MinionId>) -> BTreeSet<Minio
 fn share<'a>(
     route: &'a Route,
     job: &Job,
-    view: &Fold,
+    view: View<'_>,
     took: &BTreeSet<MinionId>,
     faults: &Faults,
 ) -> Share<'a> {
     let version = view
+        .whole
         .last()
         .map(|(sequence, _)| sequence)
         .unwrap_or_default();
@@ -133,7 +210,7 @@ fn share<'a>(
         let reason = format!(
             "no minion came to what route {} asks for ({})",
             route.name,
-            counts(view)
+            counts(view.whole)
         );
         return Share {
             route,
@@ -169,7 +246,8 @@ fn counts(view: &Fold) -> String {
     }
 }
 
-fn digest(job: &Job, view: &Fold, took: &BTreeSet<MinionId>, faults: &Faults) -> Digest {
+fn digest(job: &Job, view: View<'_>, took: &BTreeSet<MinionId>, faults: &Faults) -> Digest {
+    let View { whole, seen: view } = view;
     let rows: BTreeMap<&MinionId, Still> = view
         .newest()
         .filter_map(|(minion, returned)| {
@@ -190,7 +268,7 @@ fn digest(job: &Job, view: &Fold, took: &BTreeSet<MinionId>, faults: &Faults) ->
         .copied()
         .filter(|of| of.body.outcome == Outcome::Failed)
         .collect();
-    let mut notes = view.notes();
+    let mut notes = whole.notes();
     Digest {
         failures: most(
             findings::failures(&job.fun, &failed),
@@ -200,15 +278,16 @@ fn digest(job: &Job, view: &Fold, took: &BTreeSet<MinionId>, faults: &Faults) ->
         changes: most(findings::changes(&returns), "changes", &mut notes),
         missing: missing(job, view, took, faults),
         since_clean: since_clean(view, took, faults),
-        no_key: view.no_key(),
+        no_key: whole.no_key(),
         job: job.clone(),
-        started: view.started().unwrap_or_default(),
-        ended: view.ended(),
-        totals: view.totals(),
+        started: whole.started().unwrap_or_default(),
+        ended: whole.ended(),
+        totals: whole.totals(),
         slowest: slowest(&returns),
-        halted: view.end().and_then(|end| end.halted.clone()),
+        halted: whole.end().and_then(|end| end.halted.clone()),
         notes,
-        look_up: view.look_up().to_vec(),
+        look_up: whole.look_up().to_vec(),
+        of_return: None,
     }
 }
 

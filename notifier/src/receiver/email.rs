@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Attempt, Letter, SetUpError, said};
 use crate::render;
+use crate::render::template::Words;
 use recipients::{Left, Recipients};
 use reply::{Meaning, Stage, meaning};
 
@@ -100,7 +101,7 @@ impl Sender {
     /// One attempt, for the recipients that no attempt before it has settled.
     pub async fn attempt(&self, letter: &Letter<'_>) -> Attempt {
         let notification = &letter.delivery.notification;
-        let content = render::email::mail(notification, &self.zone, letter.follow_up);
+        let content = render::email::mail(notification, &self.zone, letter.follow_up, letter.words);
         let raw = match mail::compose(&self.mailbox, letter, content) {
             Ok(raw) => raw,
             Err(error) => {
@@ -334,8 +335,8 @@ impl Sender {
 }
 
 /// Hash of what a reader would see, whatever the zone.
-pub fn seen(notification: &Notification) -> String {
-    let mail = render::email::mail(notification, &TimeZone::UTC, false);
+pub fn seen(notification: &Notification, words: &Words) -> String {
+    let mail = render::email::mail(notification, &TimeZone::UTC, false, words);
     hash([mail.subject.as_str(), &mail.text, &mail.html])
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{Attempt, Letter, SetUpError};
 use crate::render::slack::{self as layout, Look};
+use crate::render::template::Words;
 use bot::Bot;
 use line::Line;
 
@@ -108,10 +109,10 @@ impl Sender {
     }
 
     /// Hash of what a reader would see, whatever the zone.
-    pub fn seen(&self, notification: &Notification) -> String {
+    pub fn seen(&self, notification: &Notification, words: &Words) -> String {
         match self {
-            Sender::Webhook(webhook) => shows(notification, &webhook.look),
-            Sender::Bot(bot) => bot.seen(notification),
+            Sender::Webhook(webhook) => shows(notification, words, &webhook.look),
+            Sender::Bot(bot) => bot.seen(notification, words),
         }
     }
 
@@ -140,15 +141,21 @@ impl Webhook {
 fn payload(letter: &Letter<'_>, look: &Look, zone: &TimeZone) -> Value {
     let notification = &letter.delivery.notification;
     if letter.smaller {
-        layout::smaller(notification, zone, letter.follow_up)
+        layout::smaller(notification, zone, letter.follow_up, letter.words)
     } else {
-        layout::styled(notification, zone, letter.follow_up, &look.style)
+        layout::styled(
+            notification,
+            zone,
+            letter.follow_up,
+            letter.words,
+            &look.style,
+        )
     }
 }
 
 /// Hash of what a message shows, whatever the zone.
-fn shows(notification: &Notification, look: &Look) -> String {
-    let message = layout::styled(notification, &TimeZone::UTC, false, &look.style);
+pub(crate) fn shows(notification: &Notification, words: &Words, look: &Look) -> String {
+    let message = layout::styled(notification, &TimeZone::UTC, false, words, &look.style);
     hash([message.to_string().as_str()])
 }
 

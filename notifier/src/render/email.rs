@@ -4,10 +4,11 @@
 use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::Notification;
 
-use super::excerpt::Room;
+use super::excerpt::{Room, head};
 use super::html;
 use super::letter::{Letter, Piece, Section, plain};
 use super::names;
+use super::template::Words;
 
 /// Gmail cuts HTML at about 102 KB.
 pub const HTML_BYTES: usize = 90_000;
@@ -25,49 +26,46 @@ pub struct Mail {
     pub html: String,
 }
 
-/// How much of each excerpt is shown, and how many findings and changes: the first that fits.
-const DEPTHS: [(Room, usize); 4] = [
-    (
-        Room {
-            lines: 40,
-            chars: 4_000,
+/// How much is shown: the first that fits.
+struct Depth {
+    /// Of each excerpt.
+    room: Room,
+    /// How many findings, and how many changes.
+    count: usize,
+    /// Of a text in the route's own words.
+    body: Room,
+}
+
+const fn depth(lines: usize, chars: usize, count: usize, body: usize) -> Depth {
+    Depth {
+        room: Room { lines, chars },
+        count,
+        body: Room {
+            lines: body / 10,
+            chars: body,
         },
-        20,
-    ),
-    (
-        Room {
-            lines: 20,
-            chars: 1_200,
-        },
-        20,
-    ),
-    (
-        Room {
-            lines: 8,
-            chars: 500,
-        },
-        12,
-    ),
-    (
-        Room {
-            lines: 3,
-            chars: 160,
-        },
-        6,
-    ),
+    }
+}
+
+const DEPTHS: [Depth; 4] = [
+    depth(40, 4_000, 50, 64_000),
+    depth(20, 1_200, 50, 32_000),
+    depth(8, 500, 50, 16_000),
+    depth(3, 160, 25, 10_000),
 ];
 
 /// A notification as a mail. `follow_up`: an earlier version was sent.
-pub fn mail(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Mail {
-    let letter = Letter::new(notification, zone, follow_up);
+/// `words`: the route's own.
+pub fn mail(notification: &Notification, zone: &TimeZone, follow_up: bool, words: &Words) -> Mail {
+    let letter = Letter::new(notification, zone, follow_up).worded(words, follow_up);
     let subject = letter.subject.clone();
     let mut mail = Mail {
         subject,
         text: String::new(),
         html: String::new(),
     };
-    for (room, count) in DEPTHS {
-        let letter = shortened(&letter, room, count);
+    for depth in &DEPTHS {
+        let letter = shortened(&letter, depth);
         (mail.text, mail.html) = (text(&letter), html::page(&letter));
         if mail.html.len() <= HTML_BYTES {
             break;
@@ -77,16 +75,19 @@ pub fn mail(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Ma
 }
 
 /// The letter with its excerpts cut, so that both parts say the same.
-fn shortened(letter: &Letter, room: Room, count: usize) -> Letter {
+fn shortened(letter: &Letter, depth: &Depth) -> Letter {
+    let Depth { room, count, body } = depth;
     let cut = |section: &Section| Section {
-        text: section.cut(room),
+        text: section.cut(*room),
+        diff: head(&section.diff, *room),
         ..section.clone()
     };
     Letter {
-        findings: letter.findings.iter().take(count).map(cut).collect(),
-        more_findings: letter.more_findings + letter.findings.len().saturating_sub(count),
-        changes: letter.changes.iter().take(count).map(cut).collect(),
-        more_changes: letter.more_changes + letter.changes.len().saturating_sub(count),
+        findings: letter.findings.iter().take(*count).map(cut).collect(),
+        more_findings: letter.more_findings + letter.findings.len().saturating_sub(*count),
+        changes: letter.changes.iter().take(*count).map(cut).collect(),
+        more_changes: letter.more_changes + letter.changes.len().saturating_sub(*count),
+        body: letter.body.as_ref().map(|text| head(text, *body)),
         ..letter.clone()
     }
 }
@@ -107,6 +108,10 @@ pub(crate) fn not_shown(count: usize, thing: &str) -> Option<String> {
 
 fn text(letter: &Letter) -> String {
     let mut text = wrap(&letter.title, "", "");
+    if let Some(body) = &letter.body {
+        let first = letter.first.iter().map(|line| wrap(line, "", ""));
+        return format!("{text}{}\n{body}\n", first.collect::<String>());
+    }
     for line in letter.first.iter().chain(numbers_alone(letter).iter()) {
         text.push_str(&wrap(line, "", ""));
     }
@@ -119,6 +124,10 @@ fn text(letter: &Letter) -> String {
             wrap(&plain(&finding.heading), &number, "   ")
         ));
         text.push_str(&indented(&finding.text, "       "));
+        if !finding.diff.is_empty() {
+            text.push_str("   changed before it failed\n");
+            text.push_str(&indented(&finding.diff, "       "));
+        }
         if !finding.after.is_empty() {
             text.push_str(&wrap(&finding.after, "   ", "   "));
         }
@@ -200,6 +209,9 @@ fn changes(letter: &Letter) -> String {
     let mut text = format!("\n{}:\n", letter.changes_title);
     for change in &letter.changes {
         text.push_str(&wrap(&plain(&change.heading), "  ", "    "));
+        if !change.after.is_empty() {
+            text.push_str(&wrap(&change.after, "    ", "    "));
+        }
         text.push_str(&indented(&change.text, "       "));
     }
     if let Some(line) = not_shown(letter.more_changes, "more change") {

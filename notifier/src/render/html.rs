@@ -15,6 +15,25 @@ const TABLE: &str = "<table role=\"presentation\" cellpadding=\"0\" cellspacing=
 
 /// The whole page.
 pub(crate) fn page(letter: &Letter) -> String {
+    let body = match &letter.body {
+        Some(text) => headline(letter) + &preformatted(text),
+        None => ours(letter),
+    };
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta name=\"supported-color-schemes\" content=\"light dark\">\n\
+         <title>{}</title>\n</head>\n<body style=\"margin:0;padding:16px\">\n\
+         {TABLE} width=\"100%\" style=\"max-width:760px\">\n<tr><td style=\"border-left:5px solid {};padding:2px 0 2px 14px;{FONT}\">\n\
+         {body}</td></tr>\n</table>\n</body>\n</html>\n",
+        escape(&letter.subject),
+        colour(letter.mark),
+    )
+}
+
+/// The letter in the built-in words.
+fn ours(letter: &Letter) -> String {
     let mut body = headline(letter);
     body.push_str(&counts(letter));
     body.push_str(&facts(letter));
@@ -27,16 +46,14 @@ pub(crate) fn page(letter: &Letter) -> String {
     body.push_str(&missing(letter));
     body.push_str(&changes(letter));
     body.push_str(&ending(letter));
+    body
+}
+
+/// The route's own text, in the lines that it has.
+fn preformatted(text: &str) -> String {
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"supported-color-schemes\" content=\"light dark\">\n\
-         <title>{}</title>\n</head>\n<body style=\"margin:0;padding:16px\">\n\
-         {TABLE} width=\"100%\" style=\"max-width:760px\">\n<tr><td style=\"border-left:5px solid {};padding:2px 0 2px 14px;{FONT}\">\n\
-         {body}</td></tr>\n</table>\n</body>\n</html>\n",
-        escape(&letter.subject),
-        colour(letter.mark),
+        "<pre style=\"margin:12px 0;{MONO};white-space:pre-wrap;word-break:break-word\">{}</pre>\n",
+        escape(text)
     )
 }
 
@@ -77,7 +94,8 @@ fn headline(letter: &Letter) -> String {
         "<div style=\"{font}font-size:17px;line-height:23px;font-weight:bold;word-break:break-word\">{}</div>\n",
         escape(&letter.title)
     );
-    for line in letter.first.iter().chain(numbers_alone(letter).iter()) {
+    let numbers = numbers_alone(letter).filter(|_| letter.body.is_none());
+    for line in letter.first.iter().chain(numbers.iter()) {
         html.push_str(&format!(
             "<div style=\"padding-top:4px\">{}</div>\n",
             escape(line)
@@ -145,6 +163,12 @@ fn section(section: &Section, number: &str) -> String {
         pieces(&section.heading)
     );
     html.push_str(&printed(&section.text));
+    if !section.diff.is_empty() {
+        html.push_str(&format!(
+            "<div>changed before it failed</div>\n{}",
+            printed(&section.diff)
+        ));
+    }
     if !section.after.is_empty() {
         html.push_str(&format!("<div>{}</div>\n", escape(&section.after)));
     }
@@ -175,11 +199,11 @@ fn changes(letter: &Letter) -> String {
     }
     let mut html = format!("<div><b>{}:</b></div>\n", escape(&letter.changes_title));
     for change in &letter.changes {
-        html.push_str(&format!(
-            "<div>{}</div>\n{}",
-            pieces(&change.heading),
-            printed(&change.text)
-        ));
+        html.push_str(&format!("<div>{}</div>\n", pieces(&change.heading)));
+        if !change.after.is_empty() {
+            html.push_str(&format!("<div>{}</div>\n", escape(&change.after)));
+        }
+        html.push_str(&printed(&change.text));
     }
     html.push_str(&quiet(
         not_shown(letter.more_changes, "more change").into_iter(),

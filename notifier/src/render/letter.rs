@@ -4,15 +4,17 @@
 use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::{Notification, Start};
 use pillarbox_proto::digest::{About, Digest, Job};
+use pillarbox_proto::salt::MinionId;
 use pillarbox_proto::subject::id;
 
 use super::excerpt::{self, Room, clip, line};
 use super::section::{self, Rows};
+use super::template::Words;
 use super::words::{self, Count, Mark};
 use super::{names, next, time, title};
 
 /// Findings made ready; beyond, they are counted.
-const FINDINGS: usize = 20;
+const FINDINGS: usize = 50;
 /// Notes shown.
 const NOTES: usize = 10;
 /// A state slower than this is worth a line.
@@ -57,6 +59,8 @@ pub(crate) struct Letter {
     pub(crate) next: Vec<String>,
     /// Quiet lines at the end.
     pub(crate) notes: Vec<String>,
+    /// The route's own text: with it, nothing below the title is said but what must be known before.
+    pub(crate) body: Option<String>,
 }
 
 /// A part of a line.
@@ -81,6 +85,8 @@ pub(crate) struct Section {
     pub(crate) keep_head: bool,
     /// What else belongs to it; may be empty.
     pub(crate) after: String,
+    /// What a state changed before it failed, for where there is much room: cleaned and not yet cut; may be empty.
+    pub(crate) diff: String,
 }
 
 impl Section {
@@ -101,6 +107,30 @@ impl Letter {
             Notification::Start(start) => of_start(start, zone),
             Notification::Digest(digest) => of_digest(digest, zone, follow_up),
         }
+    }
+
+    /// With a route's own words in the place of ours.
+    pub(crate) fn worded(self, words: &Words, follow_up: bool) -> Letter {
+        let title = words.title.as_ref().map(|title| updated(title, follow_up));
+        let mut letter = Letter {
+            subject: words.subject.clone().unwrap_or(self.subject),
+            title: title.unwrap_or(self.title),
+            ..self
+        };
+        if words.body.is_some() {
+            letter = Letter {
+                body: words.body.clone(),
+                mark: letter.mark,
+                subject: letter.subject,
+                title: letter.title,
+                first: letter.first,
+                numbers: letter.numbers,
+                origin: letter.origin,
+                when: letter.when,
+                ..Letter::default()
+            };
+        }
+        letter
     }
 }
 
@@ -131,7 +161,7 @@ fn of_start(start: &Start, zone: &TimeZone) -> Letter {
         .recovered
         .then(|| "Found in the job cache after a gap: it may be over by now.".to_owned());
     Letter {
-        subject: subject(job, "started", &start.started, zone),
+        subject: subject(job, None, "started", &start.started, zone),
         title: command(job).unwrap_or_else(|| words::run(job)),
         numbers,
         origin: words::origin(job),
@@ -142,6 +172,11 @@ fn of_start(start: &Start, zone: &TimeZone) -> Letter {
     }
 }
 
+fn updated(title: &str, follow_up: bool) -> String {
+    let update = if follow_up { "update: " } else { "" };
+    format!("{update}{title}")
+}
+
 fn of_digest(digest: &Digest, zone: &TimeZone, follow_up: bool) -> Letter {
     let (job, mark) = (&digest.job, Mark::of(digest));
     let rows = Rows::new(digest, zone);
@@ -150,12 +185,14 @@ fn of_digest(digest: &Digest, zone: &TimeZone, follow_up: bool) -> Letter {
     let changes = digest.changes.iter().take(FINDINGS);
     Letter {
         mark: Some(mark),
-        subject: subject(job, mark.word(), &digest.started, zone),
-        title: if follow_up {
-            format!("update: {title}")
-        } else {
-            title
-        },
+        subject: subject(
+            job,
+            digest.of_return.as_ref(),
+            mark.word(),
+            &digest.started,
+            zone,
+        ),
+        title: updated(&title, follow_up),
         numbers: numbers(digest, mark),
         origin: words::origin(job),
         when: time::range(&digest.started, digest.ended.as_deref(), zone),
@@ -175,6 +212,7 @@ fn of_digest(digest: &Digest, zone: &TimeZone, follow_up: bool) -> Letter {
         more_changes: digest.changes.len().saturating_sub(FINDINGS),
         next: next::commands(digest),
         notes: notes(digest, &rows),
+        body: None,
     }
 }
 
@@ -184,21 +222,31 @@ fn command(job: &Job) -> Option<String> {
 }
 
 /// `Salt: state.apply nginx on roles:web failed - job 20261122130211654321 (prod)`: no count, no name, no reason, which change.
-fn subject(job: &Job, word: &str, started: &str, zone: &TimeZone) -> String {
+///
+/// Of one return alone, its minion is the name that does not change.
+fn subject(
+    job: &Job,
+    of_return: Option<&MinionId>,
+    word: &str,
+    started: &str,
+    zone: &TimeZone,
+) -> String {
     let on = |target: String| format!(" on {}", clip(&target, 40));
-    let target = words::target(job).map(on).unwrap_or_default();
+    let minion = of_return.map(|minion| line(&minion.0, 80));
+    let target = minion.or_else(|| words::target(job)).map(on);
     let run = clip(&words::run_scheduled(job), 60);
     format!(
-        "Salt: {run}{target} {word} - {}",
-        reference(job, started, zone)
+        "Salt: {run}{} {word} - {}",
+        target.unwrap_or_default(),
+        reference(job, of_return.is_some(), started, zone)
     )
 }
 
 /// What tells this job from others. Runs that share one subject have no jid in common: the day and hour they began.
-fn reference(job: &Job, started: &str, zone: &TimeZone) -> String {
+fn reference(job: &Job, one_return: bool, started: &str, zone: &TimeZone) -> String {
     let cluster = line(&job.cluster, 60);
     match time::moment(started, zone) {
-        Some(at) if id::is_run_job(&job.job) => {
+        Some(at) if id::is_run_job(&job.job) && !one_return => {
             format!("{} ({cluster})", at.strftime("%Y-%m-%d %H:%M"))
         }
         _ => format!("job {} ({cluster})", line(&job.jid.0, 40)),
@@ -282,7 +330,7 @@ fn notes(digest: &Digest, rows: &Rows<'_>) -> Vec<String> {
         notes.push(format!("{listed} {verb} no key on the master"));
     }
     let unannounced = digest.totals.expected.is_none() && digest.job.target.is_none();
-    if unannounced && !digest.job.runner {
+    if unannounced && !digest.job.runner && digest.of_return.is_none() {
         let heard = names::number(digest.totals.returned as usize);
         notes.push(format!(
             "{heard} heard: Salt announces no targets for runs that minions start, so silence cannot be told from absence"

@@ -13,8 +13,9 @@ use super::excerpt::{clean, clip, line};
 use super::letter::{Piece, Section};
 use super::{names, time, title, why, words};
 
-/// Held-back states by name.
+/// Held-back states by name; of one minion alone nearly all.
 const HELD_BACK: usize = 5;
+const HELD_BACK_ON_ONE: usize = 30;
 /// Lines about failures that are over.
 const OVER: usize = 5;
 
@@ -99,26 +100,34 @@ pub(crate) fn failure(finding: &Finding, digest: &Digest, rows: &Rows<'_>) -> Se
             plain(format!("{place}, and no state failed")),
         ],
     };
-    heading.push(plain(format!(" · {}", rows.standing(&finding.minions))));
+    // Of one return alone nobody asked what came before it.
+    if digest.of_return.is_none() {
+        heading.push(plain(format!(" · {}", rows.standing(&finding.minions))));
+    }
     Section {
         heading,
         text: said(finding),
         keep_head: finding.about == About::Start,
-        after: held_back(finding),
+        after: held_back(finding, title::is_sole(digest)),
+        diff: clean(&finding.diff),
     }
 }
 
-/// ` (nginx.init, id nginx config)`: the SLS, and the id where the name is not it.
+/// ` (nginx.init, id nginx config)`
 fn found_in(state: &State) -> String {
+    match origin(state).as_str() {
+        "" => String::new(),
+        origin => format!(" ({origin})"),
+    }
+}
+
+/// `nginx.init, id nginx config`: the SLS, and the id where the name is not it.
+fn origin(state: &State) -> String {
     let id = line(&state.id, 80);
     let id = (words::acted_on(state) != id).then(|| format!("id {id}"));
     let sls = state.sls.as_ref().map(|sls| line(sls, 80));
     let parts: Vec<String> = sls.into_iter().chain(id).collect();
-    if parts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", parts.join(", "))
-    }
+    parts.join(", ")
 }
 
 /// Comment and output of a failure, less what says nothing.
@@ -132,14 +141,15 @@ fn said(finding: &Finding) -> String {
     }
 }
 
-fn held_back(finding: &Finding) -> String {
+fn held_back(finding: &Finding, sole: bool) -> String {
+    let most = if sole { HELD_BACK_ON_ONE } else { HELD_BACK };
     let count = finding.held_back.len();
     if count == 0 {
         return String::new();
     }
-    let shown = finding.held_back.iter().take(HELD_BACK).map(words::state);
+    let shown = finding.held_back.iter().take(most).map(words::state);
     let shown = shown.collect::<Vec<_>>().join(", ");
-    let more = match count.saturating_sub(HELD_BACK) {
+    let more = match count.saturating_sub(most) {
         0 => String::new(),
         more => format!(" and {} more", names::number(more)),
     };
@@ -149,7 +159,7 @@ fn held_back(finding: &Finding) -> String {
     )
 }
 
-/// A change; with its diff where nothing failed, since then it is the news.
+/// A change: what changed where; what it said of itself, and its diff. Of several minions' one stands for all.
 pub(crate) fn change(finding: &Finding, digest: &Digest) -> Section {
     let mut heading = match &finding.about {
         About::State(state) => vec![
@@ -160,22 +170,26 @@ pub(crate) fn change(finding: &Finding, digest: &Digest) -> Section {
             vec![Piece::Plain(clip(&why::why(finding), 120))]
         }
     };
-    if !title::is_sole(digest) {
-        heading.push(Piece::Plain(format!(
-            " ({})",
-            words::listed(&finding.minions)
-        )));
-    }
-    let diff = if digest.failures.is_empty() {
-        clean(&finding.diff)
-    } else {
-        String::new()
+    let (comment, sole) = (line(&finding.comment, 300), title::is_sole(digest));
+    let place = match (&finding.about, sole) {
+        (About::State(state), true) => found_in(state),
+        (_, true) => String::new(),
+        (_, false) => format!(" ({})", words::listed(&finding.minions)),
     };
+    heading.push(Piece::Plain(place));
+    let origin = match &finding.about {
+        About::State(state) if !sole => origin(state),
+        About::State(_) | About::Start | About::Function | About::Report => String::new(),
+    };
+    let said = [origin, comment]
+        .into_iter()
+        .filter(|part| !part.is_empty());
     Section {
         heading,
-        text: diff,
+        text: clean(&finding.diff),
         keep_head: true,
-        after: String::new(),
+        after: said.collect::<Vec<_>>().join(": "),
+        diff: String::new(),
     }
 }
 

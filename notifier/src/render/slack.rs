@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::excerpt::{self, Room};
 use super::letter::{Letter, plain};
+use super::template::Words;
 
 pub use details::{Detail, details, reply, smaller_reply};
 pub use look::{Icon, Look, Style};
@@ -33,20 +34,26 @@ pub fn styled(
     notification: &Notification,
     zone: &TimeZone,
     follow_up: bool,
+    words: &Words,
     style: &Style,
 ) -> Value {
     match style {
-        Style::Modern => message(notification, zone, follow_up),
+        Style::Modern => message(notification, zone, follow_up, words),
         Style::Classic { color } => {
-            let letter = Letter::new(notification, zone, follow_up);
+            let letter = Letter::new(notification, zone, follow_up).worded(words, follow_up);
             classic::message(&letter, color.as_deref())
         }
     }
 }
 
 /// The payload in Block Kit.
-pub fn message(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Value {
-    let letter = Letter::new(notification, zone, follow_up);
+pub fn message(
+    notification: &Notification,
+    zone: &TimeZone,
+    follow_up: bool,
+    words: &Words,
+) -> Value {
+    let letter = Letter::new(notification, zone, follow_up).worded(words, follow_up);
     let mut payload = envelope(Some(sentence(&letter)));
     payload["blocks"] = Value::Array(body(&letter));
     payload
@@ -67,8 +74,13 @@ fn depth(letter: &Letter) -> Option<&'static blocks::Depth> {
 }
 
 /// The same in text alone, for a channel that refuses the blocks.
-pub fn smaller(notification: &Notification, zone: &TimeZone, follow_up: bool) -> Value {
-    let letter = Letter::new(notification, zone, follow_up);
+pub fn smaller(
+    notification: &Notification,
+    zone: &TimeZone,
+    follow_up: bool,
+    words: &Words,
+) -> Value {
+    let letter = Letter::new(notification, zone, follow_up).worded(words, follow_up);
     let mut text = sentence(&letter);
     for line in in_lines(&letter) {
         let line = escape(&excerpt::clip(&line, 300));
@@ -89,6 +101,12 @@ fn in_lines(letter: &Letter) -> Vec<String> {
         chars: 240,
     };
     let mut lines = letter.first.clone();
+    lines.extend(
+        letter
+            .body
+            .iter()
+            .flat_map(|body| body.lines().map(str::to_owned)),
+    );
     for section in letter.findings.iter().take(5) {
         lines.push(plain(&section.heading));
         lines.extend(section.cut(room).lines().map(|text| format!("    {text}")));

@@ -30,7 +30,9 @@ pub(crate) fn title(digest: &Digest, zone: &TimeZone) -> String {
 /// Only one minion, or none: nothing is counted.
 pub(crate) fn is_sole(digest: &Digest) -> bool {
     let totals = &digest.totals;
-    digest.job.runner || totals.expected.unwrap_or(totals.returned) <= 1
+    digest.job.runner
+        || digest.of_return.is_some()
+        || totals.expected.unwrap_or(totals.returned) <= 1
 }
 
 /// `state.apply nginx on roles:web`; of a job on one minion, that minion.
@@ -59,6 +61,9 @@ fn short(run: &str, max: usize) -> String {
 fn whereabouts(digest: &Digest) -> Option<String> {
     if digest.job.runner {
         return None;
+    }
+    if let Some(minion) = &digest.of_return {
+        return Some(names::list([minion.0.as_str()]));
     }
     let told = digest
         .failures

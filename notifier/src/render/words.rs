@@ -224,6 +224,19 @@ pub(crate) fn minions_of(findings: &[Finding]) -> Vec<&str> {
     once.into_iter().collect()
 }
 
+/// Every minion that a digest names, once.
+pub(crate) fn told(digest: &Digest) -> Vec<&str> {
+    let findings = digest.failures.iter().chain(&digest.changes);
+    let standings = findings.flat_map(|finding| &finding.minions);
+    let missing = digest.missing.iter().map(|missing| &missing.standing);
+    let named = standings.chain(missing).map(|standing| &standing.minion);
+    let once: std::collections::BTreeSet<&str> = named
+        .chain(&digest.of_return)
+        .map(|minion| minion.0.as_str())
+        .collect();
+    once.into_iter().collect()
+}
+
 /// The minions of one finding, folded.
 pub(crate) fn listed(minions: &[Standing]) -> String {
     names::list(minions.iter().map(|standing| standing.minion.0.as_str()))

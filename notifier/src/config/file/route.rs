@@ -13,6 +13,9 @@ pub(in crate::config) struct RouteFile {
     pub(in crate::config) receivers: Option<Vec<Text>>,
     pub(in crate::config) goes_on: Option<bool>,
     pub(in crate::config) finish_after: Option<Text>,
+    pub(in crate::config) subject: Option<Text>,
+    pub(in crate::config) title: Option<Text>,
+    pub(in crate::config) template: Option<Text>,
 }
 
 const ROUTE: Known = Known {
@@ -24,17 +27,11 @@ const ROUTE: Known = Known {
         "receivers",
         "continue",
         "finish_after",
-    ],
-    not_yet: &[
-        "repeat",
-        "after",
-        "recovered",
-        "storm",
-        "stale_after",
         "subject",
         "title",
         "template",
     ],
+    not_yet: &["repeat", "after", "recovered", "storm", "stale_after"],
     needed: &[
         ("name", "give it one, it stands in messages and logs"),
         ("receivers", "write whom it tells, like [ops-mail]"),
@@ -55,6 +52,9 @@ impl RouteFile {
             receivers: fields.texts("receivers", notes),
             goes_on: fields.flag("continue", notes),
             finish_after: fields.text("finish_after", notes),
+            subject: fields.text("subject", notes),
+            title: fields.text("title", notes),
+            template: fields.text("template", notes),
         })
     }
 }
@@ -62,26 +62,39 @@ impl RouteFile {
 /// `match` of a route.
 #[derive(Default)]
 pub(in crate::config) struct MatchFile {
+    pub(in crate::config) cluster: Option<Vec<Text>>,
+    pub(in crate::config) master: Option<Vec<Text>>,
     pub(in crate::config) fun: Option<Vec<Text>>,
+    pub(in crate::config) user: Option<Vec<Text>>,
     pub(in crate::config) target: Option<Vec<Text>>,
+    pub(in crate::config) target_type: Option<Vec<Text>>,
     pub(in crate::config) minion: Option<Vec<Text>>,
     pub(in crate::config) outcome: Option<Vec<Text>>,
+    pub(in crate::config) state: Option<Vec<Text>>,
+    pub(in crate::config) sls: Option<Vec<Text>>,
+    pub(in crate::config) schedule: Option<Vec<Text>>,
+    pub(in crate::config) args: Option<Vec<Text>>,
+    pub(in crate::config) test: Option<bool>,
 }
 
 const MATCH: Known = Known {
     of: "`match`",
-    keys: &["fun", "target", "minion", "outcome"],
-    not_yet: &[
+    keys: &[
         "cluster",
         "master",
+        "fun",
         "user",
+        "target",
         "target_type",
+        "minion",
+        "outcome",
         "state",
         "sls",
         "schedule",
         "test",
         "args",
     ],
+    not_yet: &[],
     needed: &[],
     secrets: &[],
 };
@@ -90,10 +103,19 @@ impl MatchFile {
     fn read(node: Node, notes: &mut Notes) -> Option<MatchFile> {
         let fields = Fields::open(node, "match", &MATCH, notes)?;
         Some(MatchFile {
+            cluster: fields.texts("cluster", notes),
+            master: fields.texts("master", notes),
             fun: fields.texts("fun", notes),
+            user: fields.texts("user", notes),
             target: fields.texts("target", notes),
+            target_type: fields.texts("target_type", notes),
             minion: fields.texts("minion", notes),
             outcome: fields.texts("outcome", notes),
+            state: fields.texts("state", notes),
+            sls: fields.texts("sls", notes),
+            schedule: fields.texts("schedule", notes),
+            args: fields.texts("args", notes),
+            test: fields.flag("test", notes),
         })
     }
 }

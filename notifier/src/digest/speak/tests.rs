@@ -102,13 +102,14 @@ fn route(name: &str, outcome: &[&str], minion: &[&str], goes_on: bool) -> Route 
         receivers: vec![],
         goes_on,
         finish_after: Duration::from_secs(600),
+        wording: Default::default(),
     }
 }
 
 /// What each route makes of the events: its digest's failures, changes, missing and counted minions, or why it is quiet.
 fn said(routes: &[Route], events: &[Stored]) -> Vec<String> {
     let fold = Fold::of(events.iter().cloned());
-    let shares = shares(routes, &fold, &Faults::new());
+    let shares = shares(routes, Moment::Finish, &fold, &Faults::new());
     shares
         .iter()
         .map(|share| match (&share.decision, &share.digest) {
@@ -218,7 +219,7 @@ fn a_failure_made_good_in_the_same_window_is_told_as_over() {
         ret_of(2, "20261122020000000000", "a", Clean),
     ];
     let fold = Fold::of(events);
-    let shares = shares(&routes, &fold, &Faults::new());
+    let shares = shares(&routes, Moment::Finish, &fold, &Faults::new());
     let digest = &shares[0].digest;
     assert_eq!(
         digest.since_clean,
@@ -275,6 +276,8 @@ proptest! {
             shuffled.swap(0, at);
         }
         let shuffled = Fold::of(shuffled);
-        prop_assert_eq!(shares(&routes, &in_order, &Faults::new()), shares(&routes, &shuffled, &Faults::new()));
+        prop_assert_eq!(shares(&routes, Moment::Finish, &in_order, &Faults::new()), shares(&routes, Moment::Finish, &shuffled, &Faults::new()));
     }
 }
+
+mod narrow;

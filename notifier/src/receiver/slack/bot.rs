@@ -13,6 +13,7 @@ use super::line::Line;
 use super::steps::{self, Said, Step};
 use super::{payload, shows};
 use crate::render::slack::{self as layout, Detail, Look};
+use crate::render::template::Words;
 
 /// Posts as a bot into one channel.
 #[derive(Debug)]
@@ -44,9 +45,9 @@ impl Bot {
     }
 
     /// Hash of what a reader would see in the channel and in the thread, whatever the zone.
-    pub(super) fn seen(&self, notification: &Notification) -> String {
-        let (details, _) = layout::details(notification, &TimeZone::UTC);
-        let shown = shows(notification, &self.look);
+    pub(super) fn seen(&self, notification: &Notification, words: &Words) -> String {
+        let (details, _) = layout::details(notification, &TimeZone::UTC, words);
+        let shown = shows(notification, words, &self.look);
         let ids = details.iter().map(|detail| detail.id.as_str());
         hash(std::iter::once(shown.as_str()).chain(ids))
     }
@@ -54,8 +55,8 @@ impl Bot {
     /// The next step of what there is to do.
     pub(super) async fn attempt(&self, letter: &Letter<'_>) -> Attempt {
         let notification = &letter.delivery.notification;
-        let shows = shows(notification, &self.look);
-        let (details, more) = layout::details(notification, &self.zone);
+        let shows = shows(notification, letter.words, &self.look);
+        let (details, more) = layout::details(notification, &self.zone, letter.words);
         let done = match steps::next(letter.receipt, &shows, &details) {
             Step::Post => self.post(letter, &shows).await,
             Step::Update(said) => self.update(letter, said, &shows).await,

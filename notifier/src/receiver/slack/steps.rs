@@ -103,12 +103,13 @@ mod tests {
 
     use super::*;
     use crate::render::slack::details;
+    use crate::render::template::Words;
 
     const SEVERAL: &str = include_str!("../../../tests/digests/several_findings_many_minions.json");
 
     fn several() -> Vec<Detail> {
         let notification: Notification = serde_json::from_str(SEVERAL).unwrap();
-        let (details, _) = details(&notification, &TimeZone::UTC);
+        let (details, _) = details(&notification, &TimeZone::UTC, &Words::default());
         assert!(details.len() > 1, "{details:?}");
         details
     }

@@ -59,6 +59,9 @@ pub(super) fn bare(letter: &Letter) -> Vec<Value> {
 /// The whole letter, news first.
 pub(super) fn all(letter: &Letter, depth: &Depth) -> Vec<Value> {
     let cut = |text: &str| excerpt::clip(text, depth.line);
+    if let Some(body) = &letter.body {
+        return own_words(letter, body, depth);
+    }
     let mut blocks = vec![
         rich(vec![section(headline(letter, depth))]),
         context(&cut(&facts(letter))),
@@ -92,6 +95,23 @@ pub(super) fn all(letter: &Letter, depth: &Depth) -> Vec<Value> {
     for note in &letter.notes {
         blocks.push(context(&cut(note)));
     }
+    blocks
+}
+
+/// A letter in the route's own words.
+fn own_words(letter: &Letter, body: &str, depth: &Depth) -> Vec<Value> {
+    let strong = |text: &String| vec![Piece::Strong(text.clone())];
+    let first: Vec<Vec<Piece>> = letter.first.iter().map(strong).collect();
+    let room = Room {
+        lines: 100,
+        chars: depth.line * 5 / 2, // a text of 3 000 is the longest that Slack takes
+    };
+    let mut blocks = vec![rich(vec![section(headline(letter, depth))])];
+    blocks.extend(several(&first, depth));
+    blocks.push(rich(vec![section(vec![text(
+        &excerpt::head(body, room),
+        None,
+    )])]));
     blocks
 }
 
@@ -144,7 +164,8 @@ fn changes(letter: &Letter, depth: &Depth) -> Vec<Value> {
         };
         let mut line = pieces(&[Piece::Strong(lead)], depth);
         line.extend(pieces(&change.heading, depth));
-        let diff = if at < depth.diffs {
+        // Where something failed, that is the news: what changed is named.
+        let diff = if at < depth.diffs && letter.findings.is_empty() {
             change.cut(depth.excerpt)
         } else {
             String::new()

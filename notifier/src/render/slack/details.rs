@@ -11,6 +11,7 @@ use super::{TEXT_CHARS, depth, envelope, escape, fits, units};
 use crate::render::excerpt::{Room, clip};
 use crate::render::letter::{Letter, Piece, Section, plain};
 use crate::render::names;
+use crate::render::template::Words;
 
 /// Details of one message: a thread is for reading, the rest stands in the job's returns.
 const MOST: usize = 6;
@@ -36,8 +37,12 @@ pub struct Detail {
 }
 
 /// What the message of this notification had no room for, in the order of the message; and how much more there is.
-pub fn details(notification: &Notification, zone: &TimeZone) -> (Vec<Detail>, usize) {
-    let letter = Letter::new(notification, zone, false);
+pub fn details(
+    notification: &Notification,
+    zone: &TimeZone,
+    words: &Words,
+) -> (Vec<Detail>, usize) {
+    let letter = Letter::new(notification, zone, false).worded(words, false);
     let depth = depth(&letter);
     let (findings, changes) = depth.map_or(((0, 0), (0, 0)), |depth| {
         (
