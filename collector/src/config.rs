@@ -48,6 +48,8 @@ pub struct Config {
     pub nats: Nats,
     /// Bytes that may wait, frames and events together.
     pub queue: usize,
+    /// Where `/metrics`, `/healthz` and `/readyz` are; nowhere unless written.
+    pub http: Option<SocketAddr>,
 }
 
 /// The master's event bus.
@@ -103,11 +105,12 @@ impl Config {
                 return None;
             }
         };
-        let known = ["master", "cluster", "salt", "nats", "queue"];
+        let known = ["master", "cluster", "salt", "nats", "queue", "http"];
         let top = Section::new("", &root, &known, mistakes);
         let salt = Salt::read(&top, mistakes);
         let nats = Nats::read(&top, mistakes);
         let queue = queue(&top, mistakes);
+        let http = http(&top, mistakes);
         let master = match top.text("master", mistakes) {
             Some(name) => name.value,
             None => salt
@@ -123,6 +126,7 @@ impl Config {
             bus: salt.bus(queue),
             nats: nats?,
             queue,
+            http,
         })
     }
 
@@ -148,6 +152,20 @@ fn queue(top: &Section<'_>, mistakes: &mut Mistakes) -> usize {
         }
         Some(size) => size.value,
     }
+}
+
+/// An address and a port: a host name may be several addresses, and none of them is meant more than another.
+fn http(top: &Section<'_>, mistakes: &mut Mistakes) -> Option<SocketAddr> {
+    let written = top.text("http", mistakes)?;
+    let address = written.value.parse().ok();
+    if address.is_none() {
+        let text = format!(
+            "http: `{}` is no address with a port; write it like 127.0.0.1:9464, or 0.0.0.0:9464 for all the world",
+            written.value
+        );
+        mistakes.add(written.place, text);
+    }
+    address
 }
 
 /// The `salt` section over the master's own file over Salt's defaults.

@@ -3,7 +3,7 @@
 //!
 //! # Layout, in the order an event travels
 //!
-//! - [`command`], [`config`], [`telemetry`]: the edges.
+//! - [`command`], [`config`], [`telemetry`], [`http`]: the edges.
 //! - [`bus`] (shell): connect, read at once, reconnect; [`gap`] (core): what was missed meanwhile.
 //! - [`frame`] (core): bytes become frames.
 //! - [`queue`](mod@queue): what waits, bounded in bytes.
@@ -15,7 +15,7 @@
 //! - [`outgoing`] (core): an event, or a dead letter, as a message.
 //! - [`publish`] (shell): messages to JetStream, until each is acknowledged.
 //! - [`mark`] (shell): how far the bus was heard, for the next collector.
-//! - [`counts`]: what was done.
+//! - [`counts`]: what was done; [`metrics`]: the same for Prometheus; [`spans`]: the trace of each event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub mod command;
 pub mod config;
 
 pub mod telemetry;
+
+pub mod http;
 
 mod backoff;
 
@@ -60,12 +62,18 @@ pub mod mark;
 
 pub mod counts;
 
+pub mod metrics;
+
+pub mod spans;
+
 use bus::Heard;
 use config::Config;
 use counts::Counts;
+use http::{Shown, Watched};
 use mark::{Ears, Marks};
 use normalize::Origin;
 use outgoing::Outbox;
+use pillarbox_telemetry::loops::Running;
 use publish::connect::{ConnectError, connect};
 use publish::{Kind, Publisher};
 use queue::{Budget, Reader, queue};
@@ -91,15 +99,30 @@ pub async fn run(
     config: Config,
     grace: Duration,
     shutdown: CancellationToken,
+    shown: &Shown,
 ) -> Result<Ended, ConnectError> {
-    let counts = Arc::new(Counts::default());
+    let counts = Arc::clone(&shown.counts);
     let budget = Budget::new(config.queue);
     let client = connect(&config).await?;
     let (frames, heard) = queue(&budget);
-    let stages = stages(&config, &client, heard, &budget, &counts);
+    let running = |name| shown.loops.running(name, &shutdown);
+    let stages = stages(&config, &client, heard, &budget, &counts, running);
+    let listening = running("bus");
     let minutes = tokio::spawn(minutes(Arc::clone(&counts), budget.clone()));
     let ears = Ears::default();
-    let marks = Marks::new(&config, &client).keep(ears.clone(), budget.clone(), shutdown.clone());
+    shown.watch(Watched {
+        client: client.clone(),
+        stream: config.topology().events_name(),
+        bus: config.bus.socket.to_string(),
+        budget: budget.clone(),
+        ears: ears.clone(),
+    });
+    let marks = Marks::new(&config, &client).keep(
+        ears.clone(),
+        budget.clone(),
+        Arc::clone(&counts),
+        shutdown.clone(),
+    );
     let marks = tokio::spawn(marks);
 
     bus::listen(
@@ -107,9 +130,10 @@ pub async fn run(
         frames,
         Arc::clone(&counts),
         ears.clone(),
-        shutdown,
+        shutdown.clone(),
     )
     .await;
+    drop(listening);
 
     let ended = drain(stages, grace, &budget).await;
     last_mark(marks, &ears, &budget).await;
@@ -132,6 +156,7 @@ fn stages(
     heard: Reader<Heard>,
     budget: &Budget,
     counts: &Arc<Counts>,
+    running: impl Fn(&'static str) -> Running,
 ) -> [JoinHandle<()>; 3] {
     let origin = Origin {
         cluster: config.cluster.clone(),
@@ -145,13 +170,23 @@ fn stages(
     let to_events = publisher(topology.events_name(), Kind::Events);
     let to_letters = publisher(topology.dead_letters_name(), Kind::Letters);
     let (refused, box_, counts) = (letters.clone(), outbox.clone(), Arc::clone(counts));
+    let publishing = publish::events(to_events, to_publish, refused, box_);
+    let burying = publish::letters(to_letters, to_bury);
+    let reading = running("reading");
     [
         tokio::task::spawn_blocking(move || {
+            let _reading = reading;
             reading::read(&origin, &outbox, heard, &Out { events, letters }, &counts);
         }),
-        tokio::spawn(publish::events(to_events, to_publish, refused, box_)),
-        tokio::spawn(publish::letters(to_letters, to_bury)),
+        tokio::spawn(with(running("publish"), publishing)),
+        tokio::spawn(with(running("letters"), burying)),
     ]
+}
+
+/// A stage that is known to run.
+async fn with(running: Running, stage: impl Future<Output = ()>) {
+    stage.await;
+    drop(running);
 }
 
 /// Waits until every stage is through with what it has.

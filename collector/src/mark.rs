@@ -15,6 +15,7 @@ use pillarbox_proto::wire;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::counts::Counts;
 use crate::queue::Budget;
 
 /// How often the mark is written while it moves: a killed collector's gap begins so much too early at most.
@@ -66,7 +67,7 @@ impl Ears {
     }
 
     /// The mark, if what was read by then is settled: what waits may be older than it.
-    fn mark(&self, budget: &Budget) -> Option<Timestamp> {
+    pub fn mark(&self, budget: &Budget) -> Option<Timestamp> {
         let complete = time(self.0.complete.load(Ordering::Acquire))?;
         (budget.items() == 0).then_some(complete)
     }
@@ -116,13 +117,14 @@ impl Marks {
         mut self,
         ears: Ears,
         budget: Budget,
+        counts: Arc<Counts>,
         shutdown: CancellationToken,
     ) -> Option<Marks> {
         let started = async {
             let before = self.before().await;
             let connected = first(&ears).await;
             if let Some(from) = before {
-                report(from, connected);
+                report(from, connected, &counts);
             }
         };
         let cancelled = shutdown.cancelled();
@@ -203,8 +205,9 @@ async fn first(ears: &Ears) -> Timestamp {
     }
 }
 
-fn report(from: Timestamp, to: Timestamp) {
+fn report(from: Timestamp, to: Timestamp, counts: &Counts) {
     if from < to {
+        counts.gap("stopped", from, to);
         tracing::warn!(
             gap.from = %from, gap.to = %to,
             "what the master fired between {from} and {to} was not heard: no collector was running"

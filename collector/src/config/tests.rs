@@ -54,6 +54,12 @@ fn every_mistake_is_said_at_once_with_its_place() {
         ],
     );
     check(
+        &with("nats: {url: nats://a}\nhttp: localhost:9464\n"),
+        &[
+            "c.yaml:4:7: http: `localhost:9464` is no address with a port; write it like 127.0.0.1:9464, or 0.0.0.0:9464 for all the world",
+        ],
+    );
+    check(
         &with("nats: {url: nats://a, slack: x}\n"),
         &[
             "c.yaml:3:23: nats.slack: unknown key; known are url, credentials, nkey_file, user, password_file, prefix",
@@ -202,4 +208,15 @@ fn secrets_are_read_and_do_not_print() {
     };
     use secrecy::ExposeSecret as _;
     assert_eq!((user.as_str(), password.expose_secret()), ("me", "hunter2"));
+}
+
+#[test]
+fn the_pages_are_nowhere_unless_written() {
+    let check = |line: &str, expect: Option<&str>| {
+        let config = read(&format!("{MINIMAL}nats: {{url: nats://a}}\n{line}\n")).unwrap();
+        assert_eq!(config.http.map(|at| at.to_string()).as_deref(), expect);
+    };
+    check("", None);
+    check("http: 127.0.0.1:9464", Some("127.0.0.1:9464"));
+    check("http: \"[::1]:0\"", Some("[::1]:0"));
 }
