@@ -1,6 +1,7 @@
 //! The configuration: from a file that a person wrote to values that cannot be wrong, or every mistake in it at once.
 //! It opens no connection; nothing downstream checks again.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub gather: Duration,
     /// Where a message cannot be changed, the first follow-up comes no sooner after it; each further one waits twice as long.
     pub follow_up: Duration,
+    /// Where `/metrics`, `/healthz` and `/readyz` are; nowhere unless written.
+    pub http: Option<SocketAddr>,
     /// Hash of the routes as judged: whether two workers, or two versions, decide alike.
     pub hash: String,
     /// What should be otherwise and does no harm.
@@ -133,6 +136,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
     let quiet_after = duration(file.quiet_after.as_ref(), &QUIET_AFTER, notes);
     let gather = duration(file.gather.as_ref(), &GATHER, notes);
     let follow_up = duration(file.follow_up.as_ref(), &FOLLOW_UP, notes);
+    let http = http(file.http.as_ref(), notes);
     let group = group(file.group.as_ref(), notes);
     let timezone = timezone(file.timezone.as_ref(), notes);
     let hash = hash(routes::canonical(&routes).iter().map(String::as_str));
@@ -148,6 +152,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
         quiet_after,
         gather,
         follow_up,
+        http,
         hash,
         warnings,
     })
@@ -161,6 +166,17 @@ fn group(written: Option<&Text>, notes: &mut Notes) -> Option<Group> {
         notes.wrong(written.place, Mistake::NoGroup { name });
     }
     group
+}
+
+/// An address and a port: a host name may be several addresses, and none of them is meant more than another.
+fn http(written: Option<&Text>, notes: &mut Notes) -> Option<SocketAddr> {
+    let written = written?;
+    let address = written.text.parse().ok();
+    if address.is_none() {
+        let text = written.text.clone();
+        notes.wrong(written.place, Mistake::NoListen { text });
+    }
+    address
 }
 
 /// The host's, unless written; UTC where the host does not say.

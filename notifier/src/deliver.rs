@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::ClockError;
 use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError};
+use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::patience::{Streak, persist};
 use crate::pull;
@@ -53,6 +54,7 @@ struct Destination {
     pauses: Pauses,
     queue: PullConsumer,
     streak: Streak,
+    metrics: Arc<Metrics>,
 }
 
 /// Why nothing is delivered just now.
@@ -86,10 +88,11 @@ pub async fn run(
     config: Arc<Config>,
     receiver: Receiver,
     shutdown: CancellationToken,
+    metrics: Arc<Metrics>,
 ) -> Result<(), SetUpError> {
     let sender = Sender::new(&receiver.transport, config.timezone.clone())?;
     let destination = tokio::select! {
-        destination = Destination::open(nats, receiver, config.follow_up, sender) => Arc::new(destination),
+        destination = Destination::open(nats, receiver, config.follow_up, sender, metrics) => Arc::new(destination),
         () = shutdown.cancelled() => return Ok(()),
     };
     let mut in_hand = JoinSet::new();
@@ -151,6 +154,7 @@ impl Destination {
         receiver: Receiver,
         follow_up: Duration,
         sender: Sender,
+        metrics: Arc<Metrics>,
     ) -> Destination {
         let streak = Streak::default();
         let transport = receiver.transport.name();
@@ -174,6 +178,7 @@ impl Destination {
             pauses,
             queue,
             streak,
+            metrics,
         }
     }
 
@@ -186,7 +191,9 @@ impl Destination {
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
             return Ok(None); // nobody closes it
         };
-        let probe = match self.pauses.gate().await? {
+        let gate = self.pauses.gate().await?;
+        self.metrics.paused(&self.receiver, gate != Gate::Open);
+        let probe = match gate {
             Gate::Open => None,
             Gate::Until(left) => {
                 sleep(left.min(LOOK)).await;

@@ -7,6 +7,12 @@ pub mod config;
 
 pub mod telemetry;
 
+pub mod http;
+
+pub mod metrics;
+
+pub mod spans;
+
 pub mod nats;
 
 pub mod clock;
@@ -47,7 +53,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
+use http::Shown;
 use nats::Nats;
+use pillarbox_telemetry::loops::Running;
 use provision::Provisioned;
 use receiver::SetUpError;
 use tokio::task::JoinSet;
@@ -62,6 +70,9 @@ pub enum RunError {
     /// There will be no connection to NATS.
     #[error(transparent)]
     Nats(#[from] nats::ConnectError),
+    /// The pages cannot be shown.
+    #[error(transparent)]
+    Http(#[from] pillarbox_telemetry::http::ListenError),
     /// A receiver cannot be set up on this machine.
     #[error(transparent)]
     Receiver(SetUpError),
@@ -71,30 +82,62 @@ pub enum RunError {
 ///
 /// # Errors
 /// What cannot be helped by trying again.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
+pub async fn run(
+    config: Config,
+    shutdown: CancellationToken,
+    shown: &Shown,
+) -> Result<(), RunError> {
     let nats = nats::connect(&config).await?;
     tracing::info!(worker = %nats.worker, "started");
+    let config = Arc::new(config);
+    shown.watch(&nats, &config, false);
     if until_provisioned(&nats, &config, &shutdown).await.is_none() {
         return Ok(());
     }
-    let config = Arc::new(config);
+    shown.watch(&nats, &config, true);
+    let running = |name: &str| shown.loops.running(name, &shutdown);
+    let metrics = || Arc::clone(&shown.metrics);
     let mut deliveries = JoinSet::new();
     for receiver in config.receivers.clone() {
         let config = Arc::clone(&config);
-        deliveries.spawn(deliver::run(
-            nats.clone(),
-            config,
-            receiver,
-            shutdown.clone(),
-        ));
+        let running = running(&format!("deliver {}", receiver.name));
+        let (nats, shutdown, metrics) = (nats.clone(), shutdown.clone(), metrics());
+        let work = deliver::run(nats, config, receiver, shutdown, metrics);
+        deliveries.spawn(with(running, work));
     }
     let (told, ..) = tokio::join!(
         all(deliveries, &shutdown),
-        intake::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
-        digest::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
-        sweep::run(nats.clone(), Arc::clone(&config), shutdown.clone()),
+        with(
+            running("intake"),
+            intake::run(
+                nats.clone(),
+                Arc::clone(&config),
+                shutdown.clone(),
+                metrics()
+            )
+        ),
+        with(
+            running("digest"),
+            digest::run(
+                nats.clone(),
+                Arc::clone(&config),
+                shutdown.clone(),
+                metrics()
+            )
+        ),
+        with(
+            running("sweep"),
+            sweep::run(nats.clone(), Arc::clone(&config), shutdown.clone())
+        ),
     );
     told
+}
+
+/// A loop that is known to run.
+async fn with<T>(running: Running, work: impl Future<Output = T>) -> T {
+    let done = work.await;
+    drop(running);
+    done
 }
 
 /// The deliveries of every receiver. One that cannot be set up ends the others too: a person must see it.

@@ -28,16 +28,16 @@ async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(mistakes) => return Ok(refuse(&mistakes)),
     };
-    telemetry::set_up(arguments.log_filter());
+    telemetry::set_up(arguments.log_filter(), arguments.log_format)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     match arguments.command {
         Command::Run { grace } => {
-            let ended = run::run(config, grace)
-                .await
-                .context("the notifier stopped")?;
-            match ended {
+            let traces = telemetry::traces()?;
+            let ended = run::run(config, grace).await;
+            traces.end().await; // last: what was finished in the end has spans too
+            match ended.context("the notifier stopped")? {
                 run::Ended::Drained => tracing::info!("stopped"),
                 run::Ended::GraceOver => {
                     tracing::warn!(

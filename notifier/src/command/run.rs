@@ -1,13 +1,16 @@
 //! `run`: work until a signal, then finish what is in hand within the grace period.
 //! What the work is, the library's `run` knows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use pillarbox_telemetry::http::show;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::RunError;
 use crate::config::Config;
+use crate::http::Shown;
 
 /// How a run came to its end without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +30,11 @@ pub enum Ended {
 pub async fn run(config: Config, grace: Duration) -> Result<Ended, RunError> {
     let mut signals = Signals::listen().map_err(RunError::Signals)?;
     let shutdown = CancellationToken::new();
-    let work = crate::run(config, shutdown.clone());
+    let shown = Arc::new(Shown::default());
+    if let Some(address) = config.http {
+        show(address, Arc::clone(&shown)).await?;
+    }
+    let work = crate::run(config, shutdown.clone(), &shown);
     tokio::pin!(work);
     tokio::select! {
         ended = &mut work => return ended.map(|()| Ended::Drained),

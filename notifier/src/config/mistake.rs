@@ -145,6 +145,10 @@ pub enum Mistake {
     NoGroup { name: String },
     #[error("`{text}` is no time zone; write one like Europe/Berlin, or UTC")]
     NoTimezone { text: String },
+    #[error(
+        "`{text}` is no address with a port; write it like 127.0.0.1:9465, or 0.0.0.0:9465 for all the world"
+    )]
+    NoListen { text: String },
     #[error("`{text}` cannot begin names of streams; use letters, digits, `_` and `-`, 32 at most")]
     NoPrefix { text: String },
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use pillarbox_proto::delivery::{Notification, Receipt};
 use pillarbox_proto::subject::hash;
+use pillarbox_telemetry::spans::{KeyValue, note};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Attempt, Letter, SetUpError, said};
@@ -70,6 +71,10 @@ impl Sender {
 
     async fn answer(&self, mut response: reqwest::Response) -> Attempt {
         let status = response.status().as_u16();
+        note(KeyValue::new(
+            "http.response.status_code",
+            i64::from(status),
+        ));
         let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let mut body = Vec::new();
@@ -100,6 +105,17 @@ impl Sender {
             .flatten()
             .fold(body.to_owned(), |body, secret| body.replace(secret, "…"))
     }
+}
+
+/// Host and port of its URL.
+pub(super) fn host(webhook: &Webhook) -> (String, u16) {
+    let url = reqwest::Url::parse(webhook.url.expose_secret()).ok();
+    let host = url.as_ref().and_then(|url| url.host_str());
+    let port = url.as_ref().and_then(reqwest::Url::port_or_known_default);
+    (
+        host.unwrap_or_default().to_owned(),
+        port.unwrap_or_default(),
+    )
 }
 
 /// Hash of what a reader would see, whatever the zone.
