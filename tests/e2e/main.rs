@@ -13,6 +13,7 @@ mod all_of_it;
 mod chaos;
 mod delivery;
 mod hostile_bus;
+mod http;
 mod killed_collector;
 mod late;
 mod lost_check;
@@ -22,6 +23,7 @@ mod readme;
 mod reconnect;
 mod routes;
 mod stopping;
+mod traces;
 mod wrong_files;
 
 mod harness_bus;

@@ -113,6 +113,7 @@ pub struct Program {
     program: PathBuf,
     config: PathBuf,
     log: PathBuf,
+    environment: Vec<(String, String)>,
     /// Nothing while it is ended on purpose.
     process: Option<Process>,
 }
@@ -126,8 +127,14 @@ impl Program {
             program: program.to_path_buf(),
             config: config.to_path_buf(),
             log: log.to_path_buf(),
+            environment: Vec::new(),
             process: None,
         }
+    }
+
+    /// From its next start on it has these variables too.
+    pub fn set(&mut self, environment: impl IntoIterator<Item = (String, String)>) {
+        self.environment.extend(environment);
     }
 
     /// `<program> run --config <config>`; its log is appended to.
@@ -158,6 +165,8 @@ impl Program {
                 command.env_remove(key); // a scenario is the same on every machine
             }
         }
+        let variables = self.environment.iter();
+        command.envs(variables.map(|(name, value)| (name, value)));
         self.process = Some(Process::spawn(&self.name, &mut command, &self.log)?);
         Ok(())
     }

@@ -14,7 +14,7 @@ import os
 import sys
 from email.utils import localtime
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 HOME = sys.argv[1]
 
@@ -78,7 +78,12 @@ class Sink:
 async def main():
     sink = Sink()
     loop = asyncio.get_running_loop()
-    smtp = lambda: SMTP(sink, hostname="sink.example.com", ident="sink", enable_SMTPUTF8=True)
+
+    def anybody(server, session, envelope, mechanism, data):
+        return AuthResult(success=True)
+
+    login = {"authenticator": anybody, "auth_require_tls": False}
+    smtp = lambda: SMTP(sink, hostname="sink.example.com", ident="sink", enable_SMTPUTF8=True, **login)
     server = await loop.create_server(smtp, "127.0.0.1", 0)
     put("port", str(server.sockets[0].getsockname()[1]).encode())
     await server.serve_forever()
