@@ -4,7 +4,7 @@
 ARG RUST=1.95.0
 ARG DEBIAN=bookworm
 
-FROM docker.io/library/rust:${RUST}-slim-${DEBIAN} AS build
+FROM rust:${RUST}-slim-${DEBIAN} AS build
 WORKDIR /src
 COPY . .
 # The builder keeps what was downloaded and compiled, so that a change of ours compiles ours alone. It keeps both outside of
@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked --bin pillarbox-collector --bin pillarbox-notifier \
     && install -D -t /out target/release/pillarbox-collector target/release/pillarbox-notifier
 
-FROM docker.io/library/debian:${DEBIAN}-slim AS runtime
+FROM debian:${DEBIAN}-slim AS runtime
 # Whom to trust, and what time it is in Berlin.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates tzdata \

@@ -115,6 +115,7 @@ impl Ear<'_> {
         tracing::info!(%bus, "reading the master's event bus at {bus}");
         let now = clock::now();
         self.ears.connected(now);
+        self.counts.bus.connected(true);
         if let Some(gap) = self.gaps.connected(now) {
             self.report(&gap);
         }
@@ -123,6 +124,7 @@ impl Ear<'_> {
             Ok(never) => match never {},
             Err(ended) => ended,
         };
+        self.counts.bus.connected(false);
         match &ended {
             Ended::Stopped => return,
             Ended::Damaged(_) => self.counts.frame_errors.one(),
@@ -178,6 +180,7 @@ impl Ear<'_> {
         let at = clock::now();
         while let Some(frame) = frames.next()? {
             self.counts.heard.one();
+            self.counts.bus.heard(at);
             let bytes = frame.body.len();
             match self.queue.offer(Heard { frame, at }, bytes) {
                 Ok(()) => self.look_for_room(),
@@ -209,8 +212,8 @@ impl Ear<'_> {
     }
 
     fn report(&self, gap: &Gap) {
-        self.counts.gaps.one();
         let Gap { cause, from, to } = gap;
+        self.counts.gap(cause.as_str(), *from, *to);
         match cause {
             Cause::Unheard => tracing::warn!(
                 gap.from = %from, gap.to = %to,

@@ -5,7 +5,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use pillarbox_telemetry::logs::{FORMATS, Format};
 
 use crate::config::{Config, DEFAULT_FILE, Mistakes};
 
@@ -38,6 +40,13 @@ pub struct Arguments {
         value_name = "FILTER"
     )]
     pub log: String,
+    /// How to log: `text` for people, `json` an object on each line, `auto` text on a terminal and JSON elsewhere.
+    #[arg(long, global = true, default_value = "auto", value_name = "FORMAT", value_parser = log_format())]
+    pub log_format: Format,
+}
+
+fn log_format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(FORMATS).try_map(|word| word.parse::<Format>())
 }
 
 /// What to do.

@@ -33,7 +33,7 @@ const MIN_QUEUE: usize = 4 << 20;
 
 const FILE: Known = Known {
     of: "the file",
-    keys: &["master", "cluster", "salt", "nats", "queue"],
+    keys: &["master", "cluster", "salt", "nats", "queue", "http"],
     not_yet: &["redact"],
     needed: &[(
         "nats",
@@ -74,6 +74,8 @@ pub struct Config {
     pub queue: usize,
     /// What else there is to say of the file.
     pub remarks: Remarks,
+    /// Where `/metrics`, `/healthz` and `/readyz` are; nowhere unless written.
+    pub http: Option<SocketAddr>,
 }
 
 /// The master's event bus.
@@ -136,6 +138,7 @@ impl Config {
         let salt = Salt::read(&top, file, notes);
         let nats = top.node("nats").and_then(|node| nats(node, file, notes));
         let queue = queue(&top, notes);
+        let http = http(&top, notes);
         let name = named(&top, "master", notes).or_else(|| salt.id().map(str::to_owned));
         let master = name.unwrap_or_else(|| hostname.to_owned());
         Some(Config {
@@ -146,6 +149,7 @@ impl Config {
             nats: nats?,
             queue,
             remarks: Remarks::default(),
+            http,
         })
     }
 
@@ -197,4 +201,10 @@ fn queue(top: &Fields, notes: &mut Notes) -> usize {
         }
         (bytes, _) => bytes.unwrap_or(QUEUE),
     }
+}
+
+/// Where the pages are: an address and a port.
+fn http(top: &Fields, notes: &mut Notes) -> Option<SocketAddr> {
+    let written = top.text("http", notes);
+    value::address(written.as_ref(), notes)
 }

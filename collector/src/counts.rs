@@ -1,10 +1,11 @@
 //! What the collector has done since it started, as plain numbers.
-//! It exports nothing: a line each minute says what they are.
+//! It shows nothing: a line each minute says what they are, and [`crate::metrics`] shows them to Prometheus.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
+use jiff::Timestamp;
 use pillarbox_proto::event::{Event, What};
 
 /// One number that only grows.
@@ -40,6 +41,12 @@ impl Named {
         *map.entry(name).or_default() += 1;
     }
 
+    /// Each with its name, in order.
+    pub fn all(&self) -> Vec<(&'static str, u64)> {
+        let map = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        map.iter().map(|(name, count)| (*name, *count)).collect()
+    }
+
     /// All of them together.
     pub fn total(&self) -> u64 {
         let map = self.0.lock().unwrap_or_else(|e| e.into_inner());
@@ -55,6 +62,42 @@ impl std::fmt::Display for Named {
             write!(f, "{comma}{name} {count}")?;
         }
         Ok(())
+    }
+}
+
+/// What the bus is doing just now.
+#[derive(Debug, Default)]
+pub struct Bus {
+    /// While one shift follows another, two.
+    connections: AtomicUsize,
+    /// Milliseconds since 1970; 0 for never.
+    heard: AtomicI64,
+}
+
+impl Bus {
+    /// It came, or went.
+    pub fn connected(&self, is: bool) {
+        if is {
+            self.connections.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it is there.
+    pub fn is_connected(&self) -> bool {
+        self.connections.load(Ordering::Relaxed) != 0
+    }
+
+    /// A frame was read.
+    pub fn heard(&self, at: Timestamp) {
+        self.heard.store(at.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// When the last frame was read, by the host's clock.
+    pub fn last_heard(&self) -> Option<Timestamp> {
+        let at = self.heard.load(Ordering::Relaxed);
+        (at != 0).then(|| Timestamp::from_millisecond(at).ok())?
     }
 }
 
@@ -75,8 +118,10 @@ pub struct Counts {
     pub frame_errors: Count,
     /// Times the bus was away after it had been there.
     pub disconnects: Count,
-    /// Gaps, of either cause, by now closed.
-    pub gaps: Count,
+    /// Gaps by cause, by now closed.
+    pub gaps: Named,
+    /// How long they were, all together, in milliseconds.
+    pub gap_milliseconds: Count,
     /// Frames dropped because the queue was full.
     pub dropped: Count,
     /// Events that JetStream acknowledged.
@@ -89,12 +134,16 @@ pub struct Counts {
     pub batches: Count,
     /// Atomic batches that were not stored; their events were published again one by one.
     pub batches_refused: Count,
+    /// Events that JetStream refused for themselves: they became dead letters.
+    pub refused: Count,
     /// Dead letters that JetStream acknowledged.
     pub dead: Count,
     /// Look-ups by what became of them: `answered`, `unknown`, `refused`.
     pub lookups: Named,
     /// What look-ups found in the job cache and could not read.
     pub lookup_problems: Count,
+    /// The bus.
+    pub bus: Bus,
 }
 
 impl Counts {
@@ -111,6 +160,14 @@ impl Counts {
         }
     }
 
+    /// A gap that is closed.
+    pub fn gap(&self, cause: &'static str, from: Timestamp, to: Timestamp) {
+        self.gaps.one(cause);
+        let milliseconds = to.as_millisecond() - from.as_millisecond();
+        self.gap_milliseconds
+            .add(usize::try_from(milliseconds).unwrap_or_default());
+    }
+
     /// What the minute's line is about; it is not said again while nothing of this moves.
     pub fn moved(&self) -> [u64; 7] {
         [
@@ -118,7 +175,7 @@ impl Counts {
             self.published.get(),
             self.dead.get(),
             self.retries.get(),
-            self.gaps.get(),
+            self.gaps.total(),
             self.frame_errors.get(),
             self.lookups.total(),
         ]
@@ -141,7 +198,7 @@ impl Counts {
             dead_letters = self.dead.get(),
             frame_errors = self.frame_errors.get(),
             disconnects = self.disconnects.get(),
-            gaps = self.gaps.get(),
+            gaps = self.gaps.total(),
             dropped = self.dropped.get(),
             duplicates = self.duplicates.get(),
             retries = self.retries.get(),

@@ -28,6 +28,16 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// As in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Unheard => "unheard",
+            Cause::Dropped { .. } => "dropped",
+        }
+    }
+}
+
 /// The gaps that are open. At most one of either cause is.
 #[derive(Debug, Default)]
 pub struct Gaps {

@@ -3,7 +3,7 @@
 //!
 //! # Layout, in the order an event travels
 //!
-//! - [`command`], [`config`], [`telemetry`]: the edges.
+//! - [`command`], [`config`], [`telemetry`], [`http`]: the edges.
 //! - [`shift`]: all that follows, under one configuration.
 //! - [`bus`] (shell): connect, read at once, reconnect; [`gap`] (core): what was missed meanwhile.
 //! - [`frame`] (core): bytes become frames.
@@ -17,7 +17,7 @@
 //! - [`publish`] (shell): messages to JetStream, until each is acknowledged.
 //! - [`mark`] (shell): how far the bus was heard, for the next collector.
 //! - [`job_cache`] (shell): what the master keeps of a job; [`lookup`] (shell): whoever asks for it.
-//! - [`counts`]: what was done.
+//! - [`counts`]: what was done; [`metrics`]: the same for Prometheus; [`spans`]: the trace of each event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub mod command;
 pub mod config;
 
 pub mod telemetry;
+
+pub mod http;
 
 mod backoff;
 
@@ -69,8 +71,13 @@ pub mod lookup;
 
 pub mod counts;
 
+pub mod metrics;
+
+pub mod spans;
+
 use config::Config;
 use counts::Counts;
+use http::Shown;
 use publish::connect::ConnectError;
 use queue::Budget;
 use shift::{Common, Shift};
@@ -101,9 +108,10 @@ pub async fn run(
     mut configs: watch::Receiver<Config>,
     grace: Duration,
     shutdown: CancellationToken,
+    shown: &Arc<Shown>,
 ) -> Result<Ended, ConnectError> {
     let config = configs.borrow_and_update().clone();
-    let common = Common::new(config.queue);
+    let common = Common::new(config.queue, shown);
     let minutes = tokio::spawn(minutes(Arc::clone(&common.counts), common.budget.clone()));
     let mut shifts = JoinSet::new();
     let mut on = Shift::begin(config, &common, false, &shutdown, &mut shifts).await?;

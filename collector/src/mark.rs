@@ -15,6 +15,7 @@ use pillarbox_proto::wire;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::counts::Counts;
 use crate::queue::Budget;
 
 /// How often the mark is written while it moves: a killed collector's gap begins so much too early at most.
@@ -80,7 +81,7 @@ impl Ears {
     }
 
     /// The mark, if what was read by then is settled: what waits may be older than it.
-    fn mark(&self, budget: &Budget) -> Option<Timestamp> {
+    pub fn mark(&self, budget: &Budget) -> Option<Timestamp> {
         let complete = time(self.0.complete.load(Ordering::Acquire))?;
         (budget.items() == 0).then_some(complete)
     }
@@ -132,6 +133,7 @@ impl Marks {
         mut self,
         ears: Ears,
         budget: Budget,
+        counts: Arc<Counts>,
         shutdown: CancellationToken,
     ) -> Option<Marks> {
         let started = async {
@@ -146,7 +148,7 @@ impl Marks {
                         "nothing was missed: another collector of this master heard what it fired before {connected}"
                     );
                 } else {
-                    report(from, connected);
+                    report(from, connected, &counts);
                 }
             }
         };
@@ -230,7 +232,8 @@ impl Marks {
     }
 }
 
-fn report(from: Timestamp, to: Timestamp) {
+fn report(from: Timestamp, to: Timestamp, counts: &Counts) {
+    counts.gap("stopped", from, to);
     tracing::warn!(
         gap.from = %from, gap.to = %to,
         "what the master fired between {from} and {to} was not heard: no collector was running"

@@ -11,6 +11,7 @@ use pillarbox_proto::topology::Topology;
 use pillarbox_proto::wire;
 
 use crate::normalize::{Origin, Unreadable};
+use crate::spans::Publishing;
 
 /// Longest tag in a dead letter, in characters.
 const TAG_CHARS: usize = 256;
@@ -28,6 +29,8 @@ pub struct Outgoing {
     pub payload: Bytes,
     /// The event that it was made of; a dead letter has none.
     pub source: Option<Source>,
+    /// Its span.
+    pub publishing: Publishing,
 }
 
 /// Which event it was, for the dead letter that says that it could not be published.
@@ -75,6 +78,7 @@ impl Outbox {
                 length: body.len(),
                 sha256: sha256_hex(body),
             }),
+            publishing: Publishing::default(),
         })
     }
 
@@ -127,6 +131,7 @@ impl Outbox {
             id,
             payload,
             source: None,
+            publishing: Publishing::default(),
         })
     }
 }

@@ -49,8 +49,16 @@ pub async fn events(
     let mut waiting = Vec::new();
     while events.recv_many(&mut waiting, batch::MESSAGES).await > 0 {
         for (event, error) in publisher.settle(std::mem::take(&mut waiting)).await {
+            publisher.counts.refused.one();
             bury(event, &error, &letters, &outbox);
         }
+    }
+}
+
+/// Their spans end here.
+fn acknowledged(chunk: &[Held<Outgoing>]) {
+    for held in chunk {
+        held.item.publishing.acknowledged();
     }
 }
 
@@ -60,6 +68,7 @@ fn bury(event: Held<Outgoing>, error: &str, letters: &Writer<Outgoing>, outbox: 
     let Some(source) = item.source else {
         return; // a dead letter never comes this way
     };
+    item.publishing.refused(error);
     tracing::error!(
         salt.jid = %source.jid, salt.tag = %source.tag, subject = %item.subject,
         "JetStream refused an event twice for itself ({error}): it becomes a dead letter"
@@ -166,7 +175,10 @@ impl Publisher {
         for range in batch::cut(&sizes) {
             let chunk: Vec<_> = fresh.by_ref().take(range.len()).collect();
             let sent = match self.batch(&chunk).await {
-                Batch::Stored => continue,
+                Batch::Stored => {
+                    acknowledged(&chunk);
+                    continue;
+                }
                 Batch::NotStored => false,
                 Batch::Unknown => true,
             };

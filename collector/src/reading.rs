@@ -8,6 +8,7 @@ use crate::counts::Counts;
 use crate::normalize::{NoiseReason, Origin, Reading, Unreadable, normalize, parts};
 use crate::outgoing::{Outbox, Outgoing};
 use crate::queue::{Charge, Held, NotTaken, Reader, Writer};
+use crate::spans::traced;
 
 /// Where messages go: events one way, dead letters another, so that neither waits for the other.
 #[derive(Debug)]
@@ -31,7 +32,9 @@ pub fn read(
         let passed = match events(normalize(origin, body, Some(&at)), counts) {
             Ok(events) => events.iter().try_for_each(|event| {
                 counts.event(event);
-                pass(outbox.event(event, body), &charge, &out.events)
+                let message = outbox.event(event, body);
+                let message = message.map(|message| traced(message, event, body, item.at));
+                pass(message, &charge, &out.events)
             }),
             Err(unreadable) => pass(outbox.unreadable(unreadable, &at), &charge, &out.letters),
         };

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pillarbox_telemetry::loops::Running;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::bus::{self, Heard};
 use crate::config::Config;
 use crate::counts::Counts;
+use crate::http::{Shown, Watched};
 use crate::lookup::{self, Desk};
 use crate::mark::{Ears, Marks};
 use crate::outgoing::Outbox;
@@ -29,16 +31,19 @@ pub struct Common {
     pub budget: Budget,
     /// What was done.
     pub counts: Arc<Counts>,
+    /// What is shown of it.
+    pub shown: Arc<Shown>,
     /// What was sent.
     pub recent: Recent,
 }
 
 impl Common {
     /// With so many bytes for what waits.
-    pub fn new(queue: usize) -> Common {
+    pub fn new(queue: usize, shown: &Arc<Shown>) -> Common {
         Common {
             budget: Budget::new(queue),
-            counts: Arc::default(),
+            counts: Arc::clone(&shown.counts),
+            shown: Arc::clone(shown),
             recent: Recent::default(),
         }
     }
@@ -69,16 +74,26 @@ impl Shift {
     ) -> Result<Shift, ConnectError> {
         let client = connect(&config).await?;
         let (frames, heard) = queue(&common.budget);
-        let stages = stages(&config, &client, heard, common);
         let (ears, end) = (Ears::default(), shutdown.child_token());
+        let running = |name| common.shown.loops.running(name, &end);
+        let stages = stages(&config, &client, heard, common, running);
+        let at_the_bus = running("bus");
         let marks = Marks::new(&config, &client, follows);
-        let marks = tokio::spawn(marks.keep(ears.clone(), common.budget.clone(), end.clone()));
+        let marks = marks.keep(
+            ears.clone(),
+            common.budget.clone(),
+            Arc::clone(&common.counts),
+            end.clone(),
+        );
+        let marks = tokio::spawn(marks);
+        common.shown.watch(watched(&config, &client, &ears, common));
         let desk = Desk::new(&config, client, Arc::clone(&common.counts));
         let lookups = tokio::spawn(lookup::serve(desk, end.clone()));
         let (bus, counts) = (config.bus.clone(), Arc::clone(&common.counts));
         let (listening, until) = (ears.clone(), end.clone());
         shifts.spawn(async move {
             bus::listen(&bus, frames, counts, listening, until).await;
+            drop(at_the_bus);
             through(stages).await
         });
         Ok(Shift {
@@ -126,6 +141,7 @@ fn stages(
     client: &async_nats::Client,
     heard: Reader<Heard>,
     common: &Common,
+    running: impl Fn(&'static str) -> Running,
 ) -> [JoinHandle<()>; 3] {
     let origin = config.origin();
     let topology = config.topology();
@@ -136,11 +152,32 @@ fn stages(
     let to_events = publisher(topology.events_name(), Kind::Events);
     let to_letters = publisher(topology.dead_letters_name(), Kind::Letters);
     let (refused, box_, counts) = (letters.clone(), outbox.clone(), Arc::clone(&common.counts));
+    let publishing = publish::events(to_events, to_publish, refused, box_);
+    let burying = publish::letters(to_letters, to_bury);
+    let reading = running("reading");
     [
         tokio::task::spawn_blocking(move || {
+            let _reading = reading;
             reading::read(&origin, &outbox, heard, &Out { events, letters }, &counts);
         }),
-        tokio::spawn(publish::events(to_events, to_publish, refused, box_)),
-        tokio::spawn(publish::letters(to_letters, to_bury)),
+        tokio::spawn(with(running("publish"), publishing)),
+        tokio::spawn(with(running("letters"), burying)),
     ]
+}
+
+/// A stage that is known to run.
+async fn with(running: Running, stage: impl Future<Output = ()>) {
+    stage.await;
+    drop(running);
+}
+
+/// What `/readyz` asks about.
+fn watched(config: &Config, client: &async_nats::Client, ears: &Ears, common: &Common) -> Watched {
+    Watched {
+        client: client.clone(),
+        stream: config.topology().events_name(),
+        bus: config.bus.socket.to_string(),
+        budget: common.budget.clone(),
+        ears: ears.clone(),
+    }
 }

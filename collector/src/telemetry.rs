@@ -1,49 +1,32 @@
-//! Logs: for people on a terminal, JSON lines elsewhere, always on standard error.
-//! It exports no metric and no trace.
+//! Logs and traces of this program: under which name, and what stops it at once.
+//! How either is written is `pillarbox_telemetry`'s, which both programs share.
 
-use std::io::IsTerminal as _;
+use pillarbox_telemetry::logs::{self, FilterError, Format};
+use pillarbox_telemetry::spans::{self, ExportError, Exporter};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+/// `service.name` of its spans, unless `OTEL_SERVICE_NAME` says otherwise.
+const SERVICE: &str = "pillarbox-collector";
 
-/// async-nats would tell its connection's story once more, at each try: `publish::connect` tells it once.
-const QUIET: &str = "async_nats=warn,async_nats::connector=off";
-
-/// Why logs cannot be written.
+/// Why nothing can be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter of `--log` or `RUST_LOG` is none.
-    #[error("`{filter}` is no log filter: {source}")]
-    Filter {
-        /// As given.
-        filter: String,
-        /// What is wrong with it.
-        source: tracing_subscriber::filter::ParseError,
-    },
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// Somebody else did it before.
     #[error("logs are set up already: {0}")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
+    /// What `OTEL_*` says cannot be followed.
+    #[error(transparent)]
+    Export(#[from] ExportError),
 }
 
 /// Sets up logs. `filter` is as in `RUST_LOG`: a level, or levels by module.
-pub fn start(filter: &str) -> Result<(), TelemetryError> {
-    use tracing_subscriber::util::SubscriberInitExt as _;
-    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|source| {
-        TelemetryError::Filter {
-            filter: filter.to_owned(),
-            source,
-        }
-    })?;
-    let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        logs.with_target(false).finish().try_init()?;
-    } else {
-        logs.json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .finish()
-            .try_init()?;
-    }
-    Ok(())
+pub fn start(filter: &str, format: Format) -> Result<(), TelemetryError> {
+    Ok(logs::start(logs::filter(filter)?, format)?)
+}
+
+/// Sets up traces, if the environment asks for them. Inside the runtime.
+pub fn traces() -> Result<Exporter, TelemetryError> {
+    Ok(spans::start(SERVICE, env!("CARGO_PKG_VERSION"))?)
 }

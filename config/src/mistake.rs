@@ -185,6 +185,10 @@ pub enum Mistake {
     NoTimezone { text: String },
     #[error("the master's configuration, {why}; {advice}")]
     MasterFile { why: String, advice: &'static str },
+    #[error(
+        "`{text}` is no address with a port; write it like 127.0.0.1:9464, or 0.0.0.0:9464 for all the world"
+    )]
+    NoListen { text: String },
     #[error("`{text}` cannot begin names of streams; use letters, digits, `_` and `-`, 32 at most")]
     NoPrefix { text: String },
 }

@@ -1,6 +1,7 @@
 //! Single values: durations, sizes and choices.
 //! It knows their ranges only as arguments.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
@@ -57,6 +58,17 @@ pub fn size(written: Option<&Text>, key: &'static str, notes: &mut Notes) -> Opt
         notes.wrong(written.place, Mistake::NoSize { key, text });
     }
     bytes
+}
+
+/// An address and a port: a host name may be several addresses, and none of them is meant more than another.
+pub fn address(written: Option<&Text>, notes: &mut Notes) -> Option<SocketAddr> {
+    let written = written?;
+    let address = written.text.parse().ok();
+    if address.is_none() {
+        let text = written.text.clone();
+        notes.wrong(written.place, Mistake::NoListen { text });
+    }
+    address
 }
 
 /// Reads one of some words, or what it is unless written.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use jiff::fmt::friendly::SpanParser;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, Mistakes, load};
-use crate::telemetry::{DEFAULT_FILTER, filter};
+use pillarbox_telemetry::logs::{DEFAULT_FILTER, FORMATS, Format, filter};
 
 pub mod run;
 
@@ -46,6 +47,13 @@ pub struct Arguments {
     /// this option [default: info]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+    /// How to log: text for people, json an object on each line, auto text on a terminal and json elsewhere
+    #[arg(long, global = true, default_value = "auto", value_name = "FORMAT", value_parser = log_format())]
+    pub log_format: Format,
+}
+
+fn log_format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(FORMATS).try_map(|word| word.parse::<Format>())
 }
 
 /// What can be asked of the program.

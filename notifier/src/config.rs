@@ -1,6 +1,7 @@
 //! The configuration: from a file that a person wrote to values that cannot be wrong, or every mistake in it at once.
 //! It opens no connection; nothing downstream checks again.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ use pillarbox_config::{fields, mistake, nearest, secret, value, yaml};
 
 use file::File;
 use mistake::Notes;
-use value::{Span, duration};
+use value::{Span, address, duration};
 use yaml::Text;
 
 /// What is true: how this group of workers is set up.
@@ -58,6 +59,8 @@ pub struct Config {
     pub gather: Duration,
     /// Where a message cannot be changed, the first follow-up comes no sooner after it; each further one waits twice as long.
     pub follow_up: Duration,
+    /// Where `/metrics`, `/healthz` and `/readyz` are; nowhere unless written.
+    pub http: Option<SocketAddr>,
     /// Hash of the routes as judged: whether two workers, or two versions, decide alike.
     pub hash: String,
     /// What else there is to say of the file.
@@ -130,6 +133,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
     let quiet_after = duration(file.quiet_after.as_ref(), &QUIET_AFTER, notes);
     let gather = duration(file.gather.as_ref(), &GATHER, notes);
     let follow_up = duration(file.follow_up.as_ref(), &FOLLOW_UP, notes);
+    let http = address(file.http.as_ref(), notes);
     let group = group(file.group.as_ref(), notes);
     let timezone = timezone(file.timezone.as_ref(), notes);
     let hash = hash(routes::canonical(&routes).iter().map(String::as_str));
@@ -145,6 +149,7 @@ fn read(text: &str, path: &Path, notes: &mut Notes) -> Option<Config> {
         quiet_after,
         gather,
         follow_up,
+        http,
         hash,
         remarks,
     })

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::ClockError;
 use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError};
+use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::patience::{Streak, persist};
 use crate::pull::{self, PullError, Request};
@@ -51,6 +52,7 @@ struct Destination {
     queue: String,
     shutdown: CancellationToken,
     streak: Streak,
+    metrics: Arc<Metrics>,
 }
 
 /// Why nothing is delivered just now.
@@ -80,8 +82,9 @@ pub async fn run(
     config: Arc<Config>,
     (receiver, sender): (Receiver, Sender),
     shutdown: CancellationToken,
+    metrics: Arc<Metrics>,
 ) {
-    let opened = Destination::open(nats, receiver, config, sender, shutdown.clone());
+    let opened = Destination::open(nats, receiver, config, sender, shutdown.clone(), metrics);
     let destination = tokio::select! {
         destination = opened => Arc::new(destination),
         () = shutdown.cancelled() => return,
@@ -128,6 +131,7 @@ impl Destination {
         config: Arc<Config>,
         sender: Sender,
         shutdown: CancellationToken,
+        metrics: Arc<Metrics>,
     ) -> Destination {
         let streak = Streak::default();
         let transport = receiver.transport.name();
@@ -149,6 +153,7 @@ impl Destination {
             queue,
             shutdown,
             streak,
+            metrics,
         }
     }
 
@@ -164,7 +169,9 @@ impl Destination {
         let Ok(slot) = slot else {
             return Ok(None); // nobody closes it
         };
-        match self.pauses.gate().await? {
+        let gate = self.pauses.gate().await?;
+        self.metrics.paused(&self.receiver, gate != Gate::Open);
+        match gate {
             Gate::Open => Ok(self.taken(None).await?.map(|pulled| (pulled, slot))),
             Gate::Until(left) => {
                 let _ = timeout(left.min(LOOK), self.shutdown.cancelled()).await;

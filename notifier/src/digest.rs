@@ -17,6 +17,8 @@ mod fault_book;
 
 mod hints;
 
+mod pace;
+
 mod settle;
 
 mod verify;
@@ -30,7 +32,7 @@ use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
 use pillarbox_proto::event::{Event, What};
 use pillarbox_proto::subject::{Token, id};
-use pillarbox_proto::topology;
+use pillarbox_proto::{topology, trace};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -41,20 +43,18 @@ use self::settle::{Settled, Settlement};
 use crate::config::Config;
 use crate::elapsed::elapsed;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::pull::{self, Durable};
 use crate::read_back::{self, Look};
-use crate::route::{self, Moment, Route};
+use crate::route::{self, Route};
+use crate::spans::{FutureExt as _, because_of, digest, of_events};
 use crate::telemetry;
 
 /// Open jobs and checks worked on at once.
 const AT_ONCE: usize = 32;
-/// A job whose last sign of life is younger than this is looked at every second.
-const ACTIVE: Duration = Duration::from_secs(15);
 /// No open job is looked at more often.
 const SOON: Duration = Duration::from_secs(1);
-/// No open job waits longer for its next look.
-const LATEST: Duration = Duration::from_secs(60);
 /// Something failed, or somebody else was quicker: look again.
 const AGAIN: Duration = Duration::from_secs(2);
 /// How often the number of open jobs is asked for.
@@ -107,10 +107,16 @@ struct Digester {
     jobs: OnceCell<Store>,
     faults: OnceCell<Store>,
     ledger: OnceCell<Ledger>,
+    metrics: Arc<Metrics>,
 }
 
 /// Takes open jobs and checks until `shutdown`.
-pub async fn run(nats: Nats, config: Arc<Config>, shutdown: CancellationToken) {
+pub async fn run(
+    nats: Nats,
+    config: Arc<Config>,
+    shutdown: CancellationToken,
+    metrics: Arc<Metrics>,
+) {
     let durable = Durable {
         stream: nats.topology.open_jobs_name(),
         name: topology::open_name(&nats.group),
@@ -123,6 +129,7 @@ pub async fn run(nats: Nats, config: Arc<Config>, shutdown: CancellationToken) {
         jobs: OnceCell::new(),
         faults: OnceCell::new(),
         ledger: OnceCell::new(),
+        metrics,
     });
     let counting = tokio::spawn(count(Arc::clone(&digester), shutdown.clone()));
     pull::each(&nats, &durable, &shutdown, |message| {
@@ -137,7 +144,9 @@ async fn count(digester: Arc<Digester>, shutdown: CancellationToken) {
     let name = digester.nats.topology.open_jobs_name();
     while !shutdown.is_cancelled() {
         if let Ok(stream) = digester.nats.jetstream.get_stream(&name).await {
-            digester.hints.count(stream.cached_info().state.messages);
+            let messages = stream.cached_info().state.messages;
+            digester.hints.count(messages);
+            digester.metrics.open_jobs(messages);
         }
         let _ = tokio::time::timeout(COUNT_EVERY, shutdown.cancelled()).await;
     }
@@ -158,16 +167,24 @@ impl Digester {
                 None => return discard(&message).await,
             },
             [_, _, _, "verify", cluster, job, _] => match name(cluster, job) {
-                Some(name) => (self.verify(&name, &message).await, name),
+                Some(name) => {
+                    let check = self.verify(&name, &message);
+                    (check.with_context(because_of(&message)).await, name)
+                }
                 None => return discard(&message).await,
             },
             _ => return discard(&message).await,
         };
+        self.metrics.look(match &result {
+            Ok(Next::Done) => "done",
+            Ok(Next::Back(_)) => "waits",
+            Err(_) => "failed",
+        });
         let answer = match result {
             Ok(Next::Done) => message.double_ack().await,
             Ok(Next::Back(after)) => message.ack_with(AckKind::Nak(Some(after))).await,
             Err(error) => {
-                tracing::warn!(salt.job = %name.job, error = telemetry::chain(&error), "could not work on a job; trying again");
+                tracing::warn!(salt.cluster = %name.cluster, salt.job = %name.job, error = telemetry::chain(&error), "could not work on a job; trying again");
                 message.ack_with(AckKind::Nak(Some(AGAIN))).await
             }
         };
@@ -188,11 +205,12 @@ impl Digester {
             open,
             entry,
             revision,
+            parent: trace::extract(message.headers.as_ref()),
         };
         let look = self.look(name).await?;
         match look.last {
             None => {
-                tracing::error!(salt.job = %name.job, "a job's events expired before anybody was told of them");
+                tracing::error!(salt.cluster = %name.cluster, salt.job = %name.job, "a job's events expired before anybody was told of them");
                 self.settle(&settlement, Settled::as_before(&settlement.entry))
                     .await
             }
@@ -238,15 +256,21 @@ impl Digester {
         {
             return Ok(Next::Back(self.delay(&counted, look.now)));
         }
-        let fold = Fold::of(read_back::whole(&self.nats, &name.cluster, &name.job, 1, last).await?);
+        let events = read_back::whole(&self.nats, &name.cluster, &name.job, 1, last).await?;
+        let spans = of_events(&events);
+        let fold = Fold::of(events);
+        self.metrics.fold();
         let exact = Progress::of(&fold, at);
-        let settled = self
-            .tell(&settlement, &fold, look.now, 0, |route| {
-                ready(&exact, route)
-            })
-            .await?;
+        let told = self.finish_routes().any(|route| ready(&exact, route));
+        let span = told.then(|| digest(&fold, settlement.parent, &spans));
+        let span = span.unwrap_or_default();
+        let told = self.tell(&settlement, &fold, look.now, 0, |route| {
+            ready(&exact, route)
+        });
+        let settled = told.with_context(span.clone()).await?;
         if self.finish_routes().all(|route| ready(&exact, route)) {
-            return self.settle(&settlement, settled).await;
+            let settling = self.settle(&settlement, settled);
+            return settling.with_context(span).await;
         }
         let due = look.now.checked_add(self.next_due(&exact, look.now));
         self.hints.folded(name, last, due.unwrap_or(look.now));
@@ -311,11 +335,16 @@ impl Digester {
                 let inside = events
                     .into_iter()
                     .filter(|stored| first <= stored.sequence && stored.sequence <= last);
+                let inside: Vec<Stored> = inside.collect();
                 let window = settlement.entry.settled_to;
-                let settled = self
-                    .tell(&settlement, &Fold::of(inside), look.now, window, |_| true)
-                    .await?;
-                self.settle(&settlement, settled).await
+                let spans = of_events(&inside);
+                let fold = Fold::of(inside);
+                self.metrics.fold();
+                let span = digest(&fold, settlement.parent, &spans);
+                let told = self.tell(&settlement, &fold, look.now, window, |_| true);
+                let settled = told.with_context(span.clone()).await?;
+                let settling = self.settle(&settlement, settled);
+                settling.with_context(span).await
             }
         }
     }
@@ -352,42 +381,6 @@ impl Digester {
         announced.expected = (!minions.is_empty()).then_some(minions.len());
         self.hints.learn(name, look.news, announced);
         Ok(announced)
-    }
-
-    fn finish_routes(&self) -> impl Iterator<Item = &Route> {
-        self.config
-            .routes
-            .iter()
-            .filter(|route| route.on == Moment::Finish)
-    }
-
-    fn waits(&self, route: &Route) -> Waits {
-        Waits {
-            finish_after: route.finish_after,
-            quiet_after: self.config.quiet_after,
-            gather: self.config.gather,
-        }
-    }
-
-    /// When to look again: soon while it shows signs of life; else the more jobs are open, the later; and when a route is due.
-    fn delay(&self, progress: &Progress, now: Timestamp) -> Duration {
-        if elapsed(progress.last, now) < ACTIVE {
-            return SOON;
-        }
-        self.hints
-            .spread()
-            .min(self.next_due(progress, now))
-            .clamp(SOON, LATEST)
-    }
-
-    /// How long until the next route is due that is not yet.
-    fn next_due(&self, progress: &Progress, now: Timestamp) -> Duration {
-        let silent = elapsed(progress.last, now);
-        let waits = self.finish_routes().map(|route| match progress.expected {
-            Some(_) => route.finish_after.saturating_sub(silent),
-            None => self.config.quiet_after.saturating_sub(silent),
-        });
-        waits.filter(|wait| !wait.is_zero()).min().unwrap_or(LATEST)
     }
 }
 

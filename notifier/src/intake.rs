@@ -18,11 +18,13 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::digest::fold::{self, Fold, Stored};
 use crate::digest::speak::{self, Faults};
+use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::outbox::{self, OutboxError};
 use crate::pull::{self, Durable};
 use crate::read_back::{self, ReadError, timestamp};
 use crate::route::{self, Moment, Route};
+use crate::spans::{self, FutureExt as _};
 use crate::telemetry;
 
 /// Events worked on at once.
@@ -33,36 +35,60 @@ const AGAIN: Duration = Duration::from_secs(1);
 const NEWER_AGAIN: Duration = Duration::from_secs(60);
 
 /// Takes events until `shutdown`.
-pub async fn run(nats: Nats, config: Arc<Config>, shutdown: CancellationToken) {
+pub async fn run(
+    nats: Nats,
+    config: Arc<Config>,
+    shutdown: CancellationToken,
+    metrics: Arc<Metrics>,
+) {
     let durable = Durable {
         stream: nats.topology.events_name(),
         name: topology::intake_name(&nats.group),
         at_once: AT_ONCE,
     };
     pull::each(&nats, &durable, &shutdown, |message| {
-        take(nats.clone(), Arc::clone(&config), message)
+        let (nats, config, metrics) = (nats.clone(), Arc::clone(&config), Arc::clone(&metrics));
+        async move {
+            let came_to = take(nats, config, message, &metrics).await;
+            metrics.event(came_to);
+        }
     })
     .await;
 }
 
-/// One event: published on, then acknowledged. Doing it again is recognised by the subjects it publishes to.
-async fn take(nats: Nats, config: Arc<Config>, message: Message) {
-    let ack = match wire::decode::<Event>(message.headers.as_ref(), &message.payload) {
-        Ok(event) => match pass_on(&nats, &config, &message, &event).await {
-            Ok(()) => AckKind::Ack,
+/// One event: published on, then acknowledged. Doing it again is recognised by the subjects it publishes to. What came of it.
+async fn take(
+    nats: Nats,
+    config: Arc<Config>,
+    message: Message,
+    metrics: &Metrics,
+) -> &'static str {
+    let (ack, came_to) = match wire::decode::<Event>(message.headers.as_ref(), &message.payload) {
+        Ok(event) => match pass_on(&nats, &config, &message, &event)
+            .with_context(spans::intake(&event, &message))
+            .await
+        {
+            Ok(()) => (AckKind::Ack, "passed"),
             Err(error) => {
-                tracing::warn!(salt.jid = %event.jid, error = telemetry::chain(&error), "could not pass an event on; trying again");
-                let newer = matches!(error, IntakeError::Subject);
-                AckKind::Nak(Some(if newer { NEWER_AGAIN } else { AGAIN }))
+                tracing::warn!(salt.cluster = event.cluster, salt.job = event.job, salt.jid = %event.jid, error = telemetry::chain(&error), "could not pass an event on; trying again");
+                match error {
+                    IntakeError::Subject => (AckKind::Nak(Some(NEWER_AGAIN)), "newer"),
+                    IntakeError::Read(_) | IntakeError::Queue(_) => {
+                        (AckKind::Nak(Some(AGAIN)), "again")
+                    }
+                }
             }
         },
         Err(wire::DecodeError::Newer(format)) => {
             tracing::warn!(subject = %message.subject, format, "left an event of a newer format in the stream: upgrade this worker");
-            AckKind::Nak(Some(NEWER_AGAIN))
+            (AckKind::Nak(Some(NEWER_AGAIN)), "newer")
         }
         Err(error) => match bury(&nats, &message, &error.to_string()).await {
-            Ok(()) => AckKind::Ack,
-            Err(_) => AckKind::Nak(Some(AGAIN)),
+            Ok(()) => {
+                metrics.dead("intake", "unreadable");
+                (AckKind::Ack, "unreadable")
+            }
+            Err(_) => (AckKind::Nak(Some(AGAIN)), "again"),
         },
     };
     if let Err(error) = message.ack_with(ack).await {
@@ -71,6 +97,7 @@ async fn take(nats: Nats, config: Arc<Config>, message: Message) {
             "could not acknowledge an event; it comes back"
         );
     }
+    came_to
 }
 
 /// Why an event could not be passed on: always worth another try.
@@ -139,6 +166,7 @@ async fn at_once(
                 sequence,
                 at: stored,
                 event: event.clone(),
+                context: None,
             };
             Ok(returns(config, new, returned, ret))
         }
@@ -177,6 +205,7 @@ fn returns(config: &Config, new: Option<Event>, stored: Stored, ret: &JobReturn)
         sequence: 0,
         at,
         event: for_one(event, minion),
+        context: None,
     });
     let fold = Fold::of(new.into_iter().chain([stored]));
     let shares = speak::shares(&config.routes, Moment::Return, &fold, &Faults::new());

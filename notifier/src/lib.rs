@@ -7,6 +7,12 @@ pub mod config;
 
 pub mod telemetry;
 
+pub mod http;
+
+pub mod metrics;
+
+pub mod spans;
+
 pub mod nats;
 
 pub mod clock;
@@ -47,7 +53,10 @@ pub mod receiver;
 
 pub mod retry;
 
+use std::sync::Arc;
+
 use config::Config;
+use http::Shown;
 use provision::Provisioned;
 use receiver::SetUpError;
 use shift::Shift;
@@ -64,6 +73,9 @@ pub enum RunError {
     /// There will be no connection to NATS.
     #[error(transparent)]
     Nats(#[from] nats::ConnectError),
+    /// The pages cannot be shown.
+    #[error(transparent)]
+    Http(#[from] pillarbox_telemetry::http::ListenError),
     /// A receiver cannot be set up on this machine.
     #[error(transparent)]
     Receiver(SetUpError),
@@ -79,9 +91,12 @@ pub enum RunError {
 pub async fn run(
     mut configs: watch::Receiver<Config>,
     shutdown: CancellationToken,
+    shown: &Arc<Shown>,
 ) -> Result<(), RunError> {
     let config = configs.borrow_and_update().clone();
-    let mut coming = Some(Shift::prepare(config, None).await?);
+    let first = Shift::prepare(config, None).await?;
+    first.show(shown, false);
+    let mut coming = Some(first);
     let mut at_work: Option<Shift> = None;
     let mut relieved = shutdown.child_token();
     let mut shifts = JoinSet::new();
@@ -100,7 +115,8 @@ pub async fn run(
                 relieved.cancel();
                 relieved = shutdown.child_token();
                 say_begun(&shift, at_work.as_ref());
-                shifts.spawn(shift.work(relieved.clone()));
+                shift.show(shown, true);
+                shifts.spawn(shift.work(relieved.clone(), Arc::clone(shown)));
                 at_work = Some(shift);
             }
         }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::nats::Nats;
 use crate::read_back::subjects;
+use crate::spans::{self, FutureExt as _};
 
 /// All answers to one message's questions come within this, or it goes without.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -87,7 +88,7 @@ async fn others(nats: &Nats, cluster: &Token, master: &Token) -> Vec<Token> {
     masters.filter(|other| other != master).collect()
 }
 
-/// One collector's answer.
+/// One collector's answer, in a span of its own.
 async fn one(
     nats: &Nats,
     cluster: &Token,
@@ -95,8 +96,21 @@ async fn one(
     request: &LookupRequest,
     until: Instant,
 ) -> Result<LookupReply, LookupError> {
+    let span = spans::look_up(master.as_str());
+    let answer = answer(nats, cluster, master, request, until);
+    answer.with_context(span).await
+}
+
+async fn answer(
+    nats: &Nats,
+    cluster: &Token,
+    master: &Token,
+    request: &LookupRequest,
+    until: Instant,
+) -> Result<LookupReply, LookupError> {
     let client = nats.jetstream.client();
-    let (headers, body) = wire::encode(request).map_err(unreadable)?;
+    let (mut headers, body) = wire::encode(request).map_err(unreadable)?;
+    spans::inject(&mut headers);
     let asked = |error: async_nats::Error| LookupError::Nats(error);
     let inbox = client.new_inbox();
     let answered = async {

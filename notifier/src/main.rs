@@ -30,16 +30,16 @@ async fn work(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(mistakes) => return Ok(refuse(&mistakes)),
     };
-    telemetry::set_up(arguments.log_filter());
+    telemetry::set_up(arguments.log_filter(), arguments.log_format)?;
     for warning in &config.remarks.warnings {
         tracing::warn!("{warning}");
     }
     match arguments.command {
         Command::Run { grace } => {
-            let ended = run::run(config, || arguments.load(), grace)
-                .await
-                .context("the notifier stopped")?;
-            let why = match ended {
+            let traces = telemetry::traces()?;
+            let ended = run::run(config, || arguments.load(), grace).await;
+            traces.end().await; // last: what was finished in the end has spans too
+            let why = match ended.context("the notifier stopped")? {
                 run::Ended::Drained => {
                     tracing::info!("stopped");
                     return Ok(ExitCode::SUCCESS);

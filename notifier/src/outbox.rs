@@ -10,6 +10,7 @@ use pillarbox_proto::wire;
 use pillarbox_proto::work::{OpenItem, VerifyItem};
 
 use crate::nats::Nats;
+use crate::spans;
 
 /// Why something could not be queued.
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +83,9 @@ async fn once<T: serde::Serialize>(
     item: &T,
     what: &'static str,
 ) -> Result<Queued, OutboxError> {
-    let (headers, body) =
+    let (mut headers, body) =
         wire::encode(item).map_err(|source| OutboxError::Encode { what, source })?;
+    spans::inject(&mut headers);
     let message = PublishMessage::build()
         .headers(headers)
         .payload(body)
@@ -118,8 +120,9 @@ fn already_there(error: &PublishError) -> bool {
 pub async fn deliver(nats: &Nats, delivery: &Delivery) -> Result<Queued, OutboxError> {
     const WHAT: &str = "a delivery";
     let subject = nats.group.deliver(&delivery.key);
-    let (headers, body) =
+    let (mut headers, body) =
         wire::encode(delivery).map_err(|source| OutboxError::Encode { what: WHAT, source })?;
+    spans::inject(&mut headers);
     loop {
         let waiting = waiting(nats, &subject).await?;
         if waiting.is_some_and(|(_, version)| delivery.version <= version) {

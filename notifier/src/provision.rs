@@ -266,14 +266,29 @@ fn functions(matcher: &Matcher) -> Vec<&str> {
     if globs.is_empty() { vec!["*"] } else { globs }
 }
 
+/// Which of the wanted filters are carried by none that is heard.
+pub fn not_heard(heard: &[String], wanted: Vec<String>) -> Vec<String> {
+    let carried = |narrow: &String| {
+        heard
+            .iter()
+            .any(|wide| wide == narrow || contains(wide, narrow))
+    };
+    wanted
+        .into_iter()
+        .filter(|narrow| !carried(narrow))
+        .collect()
+}
+
+/// Whether one filter is a narrower form of another.
+fn contains(wide: &str, narrow: &str) -> bool {
+    wide != narrow
+        && wide
+            .strip_suffix('>')
+            .is_some_and(|prefix| narrow.starts_with(prefix))
+}
+
 /// The filters without those that another one contains. All end in `>`, or in a literal function.
 fn without_contained(filters: BTreeSet<String>) -> Vec<String> {
-    let contains = |wide: &str, narrow: &str| {
-        wide != narrow
-            && wide
-                .strip_suffix('>')
-                .is_some_and(|prefix| narrow.starts_with(prefix))
-    };
     let kept = filters
         .iter()
         .filter(|narrow| !filters.iter().any(|wide| contains(wide, narrow)));
@@ -352,6 +367,20 @@ mod tests {
                 "salt.v1.*.*.ret.pending.state.>",
             ],
         );
+    }
+
+    #[test]
+    fn what_nobody_carries_is_not_heard() {
+        let check = |heard: &[&str], expect: &[&str]| {
+            let heard: Vec<String> = heard.iter().map(|filter| (*filter).to_owned()).collect();
+            let wanted = filters(&[route(Moment::Finish, &["state.*"], &["failed"])]);
+            assert_eq!(not_heard(&heard, wanted), expect);
+        };
+        let (news, failed) = ("salt.v1.*.*.new.state.>", "salt.v1.*.*.ret.failed.state.>");
+        check(&[news, failed], &[]);
+        check(&["salt.v1.*.*.new.>", failed], &[]);
+        check(&["salt.v1.*.*.new.state.apply", failed], &[news]);
+        check(&[], &[news, failed]);
     }
 
     #[test]

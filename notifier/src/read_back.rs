@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use pillarbox_proto::event::Event;
 use pillarbox_proto::subject::{self, EventKind, EventSubject, Token};
-use pillarbox_proto::wire;
+use pillarbox_proto::{trace, wire};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -330,6 +330,7 @@ fn stored(reply: &async_nats::Message, events: &mut Vec<Stored>) -> Result<u64, 
             sequence,
             at,
             event,
+            context: trace::extract(headers),
         }),
     );
     Ok(sequence)

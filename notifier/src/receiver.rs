@@ -267,6 +267,34 @@ pub enum SetUpError {
     Tls(#[source] lettre::transport::smtp::Error),
 }
 
+/// Who is called, without any secret.
+pub(crate) struct Peer {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// `http` or `smtp`.
+    pub(crate) protocol: &'static str,
+}
+
+/// The far side of a transport. Of a webhook's URL only host and port are no secret.
+pub(crate) fn peer(transport: &Transport) -> Peer {
+    match transport {
+        Transport::Slack(webhook) => {
+            let (host, port) = slack::host(webhook);
+            let protocol = "http";
+            Peer {
+                host,
+                port,
+                protocol,
+            }
+        }
+        Transport::Email(mailbox) => Peer {
+            host: mailbox.smtp.host.clone(),
+            port: mailbox.smtp.port,
+            protocol: "smtp",
+        },
+    }
+}
+
 /// The job that a notification is about.
 pub(crate) fn job(notification: &Notification) -> &Job {
     match notification {

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pillarbox_telemetry::loops::Running;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::server_time;
 use crate::config::Config;
+use crate::http::Shown;
 use crate::nats::{self, Nats};
 use crate::provision::{self, Provisioned};
 use crate::receiver::{Receiver, Sender};
@@ -55,33 +57,55 @@ impl Shift {
         &self.nats.worker
     }
 
+    /// From now on the pages are about this shift; everything that it needs is there, or not yet.
+    pub fn show(&self, shown: &Shown, provisioned: bool) {
+        shown.watch(&self.nats, &self.config, provisioned);
+    }
+
     /// Creates or updates what is needed on NATS. `None` if `shutdown` came first.
     pub async fn provision(&self, shutdown: &CancellationToken) -> Option<Provisioned> {
         until_provisioned(&self.nats, &self.config, shutdown).await
     }
 
     /// Works until `relieved`, then finishes what is in hand.
-    pub fn work(&mut self, relieved: CancellationToken) -> impl Future<Output = ()> + use<> {
+    pub fn work(
+        &mut self,
+        relieved: CancellationToken,
+        shown: Arc<Shown>,
+    ) -> impl Future<Output = ()> + use<> {
         let (nats, config) = (self.nats.clone(), Arc::clone(&self.config));
         let senders = std::mem::take(&mut self.senders);
         async move {
-            let loops = |config: &Arc<Config>| (nats.clone(), Arc::clone(config), relieved.clone());
+            let loops = || (nats.clone(), Arc::clone(&config), relieved.clone());
+            let running = |name: &str| shown.loops.running(name, &relieved);
+            let metrics = || Arc::clone(&shown.metrics);
             let mut deliveries = tokio::task::JoinSet::new();
             for to in senders {
-                let (nats, config, relieved) = loops(&config);
-                deliveries.spawn(deliver::run(nats, config, to, relieved));
+                let running = running(&format!("deliver {}", to.0.name));
+                let (nats, config, relieved) = loops();
+                let work = deliver::run(nats, config, to, relieved, metrics());
+                deliveries.spawn(with(running, work));
             }
-            let (one, two, three) = (loops(&config), loops(&config), loops(&config));
+            let (one, two, three) = (loops(), loops(), loops());
+            let intake = intake::run(one.0, one.1, one.2, metrics());
+            let digest = digest::run(two.0, two.1, two.2, metrics());
+            let sweep = sweep::run(three.0, three.1, three.2);
             tokio::join!(
                 deliveries.join_all(),
-                intake::run(one.0, one.1, one.2),
-                digest::run(two.0, two.1, two.2),
-                sweep::run(three.0, three.1, three.2),
+                with(running("intake"), intake),
+                with(running("digest"), digest),
+                with(running("sweep"), sweep),
             );
             // Its answer comes after everything that was sent before it: no ack is lost with the process.
             let _ = tokio::time::timeout(LAST_WORD, server_time(&nats)).await;
         }
     }
+}
+
+/// A loop that is known to run.
+async fn with(running: Running, work: impl Future<Output = ()>) {
+    work.await;
+    drop(running);
 }
 
 /// NATS may be away, or its cluster without a leader yet: tried until it works. `None` if `shutdown` came first.

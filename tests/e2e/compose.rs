@@ -208,7 +208,7 @@ fn images_are_those_that_the_tests_know() {
             ),
         }
     }
-    let nats = format!("docker.io/library/nats:{}-alpine", tools::NATS);
+    let nats = format!("nats:{}-alpine", tools::NATS);
     assert_eq!(compose()["services"]["nats"]["image"], nats.as_str());
     assert!(dockerfile.contains(&format!("image.version=\"{}\"", env!("CARGO_PKG_VERSION"))));
 }

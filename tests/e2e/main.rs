@@ -15,6 +15,7 @@ mod compose;
 mod delivery;
 mod demo;
 mod hostile_bus;
+mod http;
 mod killed_collector;
 mod late;
 mod lookup;
@@ -30,6 +31,7 @@ mod several_masters;
 mod slack_bot;
 mod smtp_ways;
 mod stopping;
+mod traces;
 mod two_collectors;
 mod wrong_files;
 

@@ -116,7 +116,7 @@ fn its_message_is_one_that_is_sent() {
 fn its_map_names_what_is_there() {
     let readme = file("README.md");
     let (_, map) = readme.split_once("## A map").unwrap();
-    for package in ["proto", "config", "collector", "notifier"] {
+    for package in ["proto", "config", "telemetry", "collector", "notifier"] {
         for module in std::fs::read_dir(workspace().join(package).join("src")).unwrap() {
             let name = module.unwrap().file_name().into_string().unwrap();
             let named = [

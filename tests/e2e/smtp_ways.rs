@@ -106,7 +106,8 @@ async fn a_server_that_nobody_vouches_for_gets_neither_mail_nor_password() {
     let stranger = pillarbox_e2e::mail::MailSink::guarded(Guard::Tls)
         .await
         .unwrap();
-    stack.notifiers[0].environment("SSL_CERT_FILE", &stranger.authority().unwrap());
+    let authority = stranger.authority().unwrap().display().to_string();
+    stack.notifiers[0].set([("SSL_CERT_FILE".to_owned(), authority)]);
     stack.start().await.unwrap();
     stack.listens().await.unwrap();
     stack.master.send(&failing()).await;

@@ -3,7 +3,7 @@
 //!
 //! The rooms, in the order in which a scenario needs them: what it installs ([`tools`], [`programs`]), how it runs and
 //! ends processes ([`process`], [`reaper`], [`scratch`], [`ports`], [`wait`]), the parts ([`nats`], [`salt`], [`bus`],
-//! [`slack`], [`mail`]), and all of them together ([`stack`], [`arrivals`]) with more beside them ([`beside`]), killed at seeded moments ([`chaos`]). What a
+//! [`slack`], [`mail`], [`spans`], [`pages`]), and all of them together ([`stack`], [`arrivals`]) with more beside them ([`beside`]), killed at seeded moments ([`chaos`]). What a
 //! master's double plays is built in [`play`]; for the benches, events without a master ([`events`]), notifiers alone ([`workers`]) and what work costs
 //! the disk ([`synced`]).
 //!
@@ -18,6 +18,7 @@ pub mod events;
 pub mod logs;
 pub mod mail;
 pub mod nats;
+pub mod pages;
 pub mod play;
 pub mod ports;
 pub mod process;
@@ -27,6 +28,7 @@ pub mod reaper;
 pub mod salt;
 pub mod scratch;
 pub mod slack;
+pub mod spans;
 pub mod stack;
 pub mod synced;
 pub mod tools;

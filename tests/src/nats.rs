@@ -46,6 +46,14 @@ impl Nats {
         Self::configured("nats", Arc::new(Scratch::new()?), "").await
     }
 
+    /// As [`prepared`](Self::prepared), with these lines at the end of its configuration.
+    ///
+    /// # Errors
+    /// When it cannot be installed.
+    pub async fn prepared_with(more: &str) -> anyhow::Result<Self> {
+        Self::configured("nats", Arc::new(Scratch::new()?), more).await
+    }
+
     async fn configured(name: &str, scratch: Arc<Scratch>, more: &str) -> anyhow::Result<Self> {
         let (port, monitor) = (ports::free()?, ports::free()?);
         let store = scratch.dir(name)?;

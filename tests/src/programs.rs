@@ -114,7 +114,7 @@ pub struct Program {
     config: PathBuf,
     options: Vec<String>,
     log: PathBuf,
-    environment: Vec<(String, PathBuf)>,
+    environment: Vec<(String, String)>,
     /// Nothing while it is ended on purpose.
     process: Option<Process>,
 }
@@ -141,9 +141,9 @@ impl Program {
         self
     }
 
-    /// From its next start on it finds this path in its environment.
-    pub fn environment(&mut self, name: &str, path: &Path) {
-        self.environment.push((name.to_owned(), path.to_path_buf()));
+    /// From its next start on it has these variables too.
+    pub fn set(&mut self, environment: impl IntoIterator<Item = (String, String)>) {
+        self.environment.extend(environment);
     }
 
     /// `<program> run --config <config>`; its log is appended to.
@@ -175,7 +175,8 @@ impl Program {
                 command.env_remove(key); // a scenario is the same on every machine
             }
         }
-        command.envs(self.environment.iter().map(|(name, path)| (name, path)));
+        let variables = self.environment.iter();
+        command.envs(variables.map(|(name, value)| (name, value)));
         self.process = Some(Process::spawn(&self.name, &mut command, &self.log)?);
         Ok(())
     }

@@ -68,6 +68,7 @@ pub struct Scenario {
     options: Vec<String>,
     mail: Guard,
     announced: Vec<String>,
+    nats_password: Option<String>,
 }
 
 impl Scenario {
@@ -83,7 +84,15 @@ impl Scenario {
             options: Vec::new(),
             mail: Guard::None,
             announced: Vec::new(),
+            nats_password: None,
         }
+    }
+
+    /// Both programs log in to NATS with this password; the harness itself goes on as a guest who may do the same.
+    #[must_use]
+    pub fn nats_password(mut self, password: &str) -> Self {
+        self.nats_password = Some(password.to_owned());
+        self
     }
 
     /// So many notifiers, with the same configuration.
@@ -170,13 +179,14 @@ impl Scenario {
     }
 
     async fn prepared<M: Master>(self, master: M, scratch: Scratch) -> anyhow::Result<Stack<M>> {
+        let accounts = self.accounts();
         let (programs, nats, slack, mail) = tokio::try_join!(
             programs::built(),
-            Nats::prepared(),
+            Nats::prepared_with(&accounts),
             Slack::start(),
             MailSink::guarded(self.mail)
         )?;
-        let url = nats.url();
+        let url = self.nats_section(&scratch, &nats.url())?;
         let config = self.notifiers_file(&scratch, &url, &slack, &mail)?;
         let notifier = |number| {
             let name = format!("notifier-{number}");
@@ -184,7 +194,7 @@ impl Scenario {
             let mut program =
                 Program::prepared(&name, &programs.notifier, &config, &log).with(&self.options);
             if let Some(authority) = mail.authority() {
-                program.environment("SSL_CERT_FILE", &authority);
+                program.set([("SSL_CERT_FILE".to_owned(), authority.display().to_string())]);
             }
             program
         };
@@ -193,7 +203,7 @@ impl Scenario {
         let cachedir = master.cachedir();
         let (sock_dir, cachedir, more) = (sock_dir.display(), cachedir.display(), &self.collector);
         let config = format!(
-            "master: salt1.example.com\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\", cachedir: \"{cachedir}\" }}\nnats: {{ url: \"{url}\" }}\n{more}"
+            "master: salt1.example.com\ncluster: prod\nsalt: {{ sock_dir: \"{sock_dir}\", cachedir: \"{cachedir}\" }}\nnats: {{ {url} }}\n{more}"
         );
         let config = scratch.file("collector.yml", &config)?;
         let log = scratch.path().join("collector.log");
@@ -211,6 +221,29 @@ impl Scenario {
             announced,
             scratch,
         })
+    }
+
+    /// Whom the server lets in.
+    fn accounts(&self) -> String {
+        self.nats_password.as_ref().map_or_else(String::new, |password| {
+            format!(
+                "accounts {{ A {{ jetstream: enabled, users: [ {{ user: pillarbox, password: \"{password}\" }}, \
+                 {{ user: guest, password: guest }} ] }} }}\nno_auth_user: guest\n"
+            )
+        })
+    }
+
+    /// What stands inside `nats: { … }` of either file.
+    fn nats_section(&self, scratch: &Scratch, url: &str) -> anyhow::Result<String> {
+        let Some(password) = &self.nats_password else {
+            return Ok(format!("url: \"{url}\""));
+        };
+        let file = scratch.file("nats-password", password)?;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+        let file = file.display();
+        Ok(format!(
+            "url: \"{url}\", user: pillarbox, password_file: \"{file}\""
+        ))
     }
 
     fn notifiers_file(
@@ -237,9 +270,8 @@ impl Scenario {
         let Self {
             globals, routes, ..
         } = self;
-        let config = format!(
-            "nats: {{ url: \"{nats}\" }}\n{globals}receivers:\n{receivers}\nroutes:\n{routes}\n"
-        );
+        let config =
+            format!("nats: {{ {nats} }}\n{globals}receivers:\n{receivers}\nroutes:\n{routes}\n");
         scratch.file("notifier.yml", &config)
     }
 }

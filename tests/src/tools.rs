@@ -26,6 +26,8 @@ pub const NATS_OLDEST: (u32, u32) = (2, 12);
 pub const SALT: &str = "3008.3";
 /// The version of `aiosmtpd` that the mail sink stands on.
 pub const AIOSMTPD: &str = "1.4.6";
+/// The version of `prometheus-client` that reads metrics.
+pub const PROMETHEUS_CLIENT: &str = "0.26.0";
 
 const NATS_REQUIREMENT: &str = include_str!("tools/nats.txt");
 const SALT_REQUIREMENTS: &str = include_str!("tools/salt_requirements.py");
@@ -112,6 +114,26 @@ pub async fn aiosmtpd() -> anyhow::Result<PathBuf> {
             let wanted = format!("aiosmtpd=={AIOSMTPD}");
             python.pip(&["--only-binary", ":all:", &wanted]).await
         });
+        Ok::<_, anyhow::Error>(venv.await?.join("bin/python"))
+    });
+    found.await.cloned()
+}
+
+/// A Python that can `import prometheus_client`, whose parser of OpenMetrics is the strict one.
+///
+/// # Errors
+/// When it is not there and cannot be installed.
+pub async fn prometheus_client() -> anyhow::Result<PathBuf> {
+    static FOUND: OnceCell<PathBuf> = OnceCell::const_new();
+    let found = FOUND.get_or_try_init(|| async {
+        let venv = installed(
+            "prometheus-client",
+            PROMETHEUS_CLIENT,
+            async |python: &Python| {
+                let wanted = format!("prometheus-client=={PROMETHEUS_CLIENT}");
+                python.pip(&["--only-binary", ":all:", &wanted]).await
+            },
+        );
         Ok::<_, anyhow::Error>(venv.await?.join("bin/python"))
     });
     found.await.cloned()

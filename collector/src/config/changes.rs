@@ -12,6 +12,7 @@ impl Config {
             ("the bus", self.bus != before.bus),
             ("the job cache", self.job_cache != before.job_cache),
             ("nats", self.nats != before.nats),
+            ("http (after a restart)", self.http != before.http),
             ("queue", self.queue != before.queue),
         ];
         let changed = single.iter().filter(|(_, changed)| *changed);

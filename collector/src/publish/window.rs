@@ -100,6 +100,7 @@ impl Publisher {
         match verdict {
             Verdict::Stored => {
                 self.published().one();
+                message.held.item.publishing.acknowledged();
                 Judged::Settled
             }
             Verdict::Known => {
@@ -107,6 +108,7 @@ impl Publisher {
                 if !message.sent {
                     self.known(&message.held.item);
                 }
+                message.held.item.publishing.acknowledged();
                 Judged::Settled
             }
             Verdict::Refused(error) if message.refused => Judged::Refused((message.held, error)),

@@ -1,14 +1,17 @@
 //! `run`: work until a signal, then finish what is in hand within the grace period; SIGHUP reads the file again.
 //! What the work is, the library's `run` knows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use pillarbox_telemetry::http::show;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::RunError;
 use crate::config::{Config, Mistakes};
+use crate::http::Shown;
 
 /// How a run came to its end without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +35,12 @@ pub async fn run(
 ) -> Result<Ended, RunError> {
     let mut signals = Signals::listen().map_err(RunError::Signals)?;
     let shutdown = CancellationToken::new();
+    let shown = Arc::new(Shown::default());
+    if let Some(address) = config.http {
+        show(address, Arc::clone(&shown)).await?;
+    }
     let (newest, configs) = watch::channel(config);
-    let work = crate::run(configs, shutdown.clone());
+    let work = crate::run(configs, shutdown.clone(), &shown);
     tokio::pin!(work);
     loop {
         tokio::select! {

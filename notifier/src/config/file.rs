@@ -26,6 +26,8 @@ pub(super) struct File {
     pub(super) gather: Option<Text>,
     /// `follow_up`
     pub(super) follow_up: Option<Text>,
+    /// `http`
+    pub(super) http: Option<Text>,
     /// `receivers`
     pub(super) receivers: Vec<ReceiverFile>,
     /// `routes`
@@ -43,6 +45,7 @@ const FILE: Known = Known {
         "quiet_after",
         "gather",
         "follow_up",
+        "http",
     ],
     not_yet: &["links", "silences"],
     needed: &[(
@@ -63,6 +66,7 @@ impl File {
             quiet_after: fields.text("quiet_after", notes),
             gather: fields.text("gather", notes),
             follow_up: fields.text("follow_up", notes),
+            http: fields.text("http", notes),
             receivers: each(
                 &fields,
                 ("receivers", "receiver"),

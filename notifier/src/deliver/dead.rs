@@ -39,6 +39,7 @@ impl Destination {
     ) -> Result<Outcome, DeliverError> {
         let sequence = message.info().map_err(DeliverError::Ack)?.stream_sequence;
         tracing::error!(receiver = %self.receiver.name, subject = %message.subject, %error, "a delivery cannot be read: it is a dead letter");
+        self.metrics.dead(&self.receiver.name, "unreadable");
         let subject = self.nats.group.dead(&self.receiver.name, "unreadable");
         let mut headers = message.headers.clone().unwrap_or_default();
         headers.insert(NATS_MESSAGE_ID, format!("{}/{sequence}", message.subject));

@@ -18,6 +18,7 @@ use crate::read_back::timestamp;
 use crate::receiver::{Attempt, Letter, job};
 use crate::render::template::Words;
 use crate::retry::{Fate, SoFar, Verdict, verdict};
+use crate::spans::{self, FutureExt as _};
 
 /// A message of a newer Pillarbox waits for a worker that can read it.
 const NEWER: Duration = Duration::from_secs(60);
@@ -162,9 +163,12 @@ impl Destination {
                 words: &work.words,
                 now: work.taken.now,
             };
-            let attempt = self.sender.attempt(&letter).await;
+            let span = spans::deliver(work.message, &work.delivery, entry.attempts);
+            let (attempt, took) = self.attempt(&letter).with_context(span.clone()).await;
             let so_far = self.so_far(work, failures, smaller);
             let verdict = verdict(&attempt, &so_far, rand::random());
+            spans::decided(&span, &attempt, &verdict.message);
+            self.count(work, &attempt, &verdict.message, took);
             self.say(work, &entry, &attempt, &verdict);
             smaller |= verdict.message == Fate::Smaller;
             if !matches!(verdict.message, Fate::Smaller | Fate::Next) {
@@ -177,6 +181,23 @@ impl Destination {
             };
         }
         self.back(work.message, LEASE).await // what has so many parts goes on when the last claim has run out
+    }
+
+    /// The call itself, and how long it took.
+    async fn attempt(&self, letter: &Letter<'_>) -> (Attempt, Duration) {
+        let started = Instant::now();
+        let call = spans::call(&self.receiver.transport);
+        let attempt = self.sender.attempt(letter).with_context(call.clone()).await;
+        spans::answered(&call, &attempt);
+        (attempt, started.elapsed())
+    }
+
+    fn count(&self, work: &Work<'_>, attempt: &Attempt, fate: &Fate, took: Duration) {
+        self.metrics.attempt(&self.receiver, attempt, fate, took);
+        if let (Fate::Done, Ok(created)) = (fate, work.delivery.created.parse()) {
+            let age = elapsed(created, work.taken.now) + took;
+            self.metrics.delivered(&self.receiver, age);
+        }
     }
 
     fn so_far(&self, work: &Work<'_>, failures: u32, smaller: bool) -> SoFar {
@@ -281,8 +302,10 @@ impl Destination {
             "salt.jid" = %job(&work.delivery.notification).jid,
             key = %work.delivery.key,
             reason, error, attempts,
+            trace_id = spans::trace_of(&work.delivery),
             "a delivery was given up: it is a dead letter"
         );
+        self.metrics.dead(&self.receiver.name, reason);
         self.publish_dead(&letter).await;
     }
 
@@ -312,9 +335,10 @@ impl Destination {
     fn say(&self, work: &Work<'_>, entry: &LedgerEntry, attempt: &Attempt, verdict: &Verdict) {
         let jid = &job(&work.delivery.notification).jid;
         let (receiver, attempts, error) = (&self.receiver.name, entry.attempts, attempt.why());
+        let (route, trace_id) = (&work.delivery.key.route, spans::trace_of(&work.delivery));
         match (&verdict.message, attempt) {
             (Fate::Done, _) => {
-                tracing::info!(%receiver, "salt.jid" = %jid, attempts, "delivered");
+                tracing::info!(%receiver, %route, "salt.jid" = %jid, attempts, trace_id, "delivered");
                 for (recipient, reply) in attempt.refused() {
                     tracing::warn!(%receiver, "salt.jid" = %jid, recipient, reply, "a recipient was refused; the others have the mail");
                 }
@@ -323,16 +347,16 @@ impl Destination {
                 }
             }
             (Fate::Again { after, .. }, Attempt::Throttled { .. }) => {
-                tracing::info!(%receiver, "salt.jid" = %jid, attempts, error, again_in = ?after, "the destination asks for time");
+                tracing::info!(%receiver, %route, "salt.jid" = %jid, attempts, error, again_in = ?after, trace_id, "the destination asks for time");
             }
             (Fate::Again { .. }, Attempt::Unchangeable { .. }) => {
                 tracing::info!(%receiver, "salt.jid" = %jid, attempts, error, "the message cannot be changed; another one will follow it");
             }
             (Fate::Again { after, .. }, _) => {
-                tracing::warn!(%receiver, "salt.jid" = %jid, attempts, error, again_in = ?after, "not delivered; tried again");
+                tracing::warn!(%receiver, %route, "salt.jid" = %jid, attempts, error, again_in = ?after, trace_id, "not delivered; tried again");
             }
             (Fate::Smaller, _) => {
-                tracing::warn!(%receiver, "salt.jid" = %jid, attempts, error, "the message was refused; sending it smaller");
+                tracing::warn!(%receiver, %route, "salt.jid" = %jid, attempts, error, trace_id, "the message was refused; sending it smaller");
             }
             (Fate::GiveUp { .. } | Fate::Next, _) => {}
         }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use pillarbox_proto::digest::{Job, Totals};
 use pillarbox_proto::event::{Event, JobEnd, JobNew, JobReturn, Outcome, What};
 use pillarbox_proto::salt::{Jid, MinionId};
+use pillarbox_proto::trace::Parent;
 
 mod cached;
 
@@ -21,6 +22,8 @@ pub struct Stored {
     pub at: Timestamp,
     /// What it says.
     pub event: Event,
+    /// The span of its publishing.
+    pub context: Option<Parent>,
 }
 
 /// One return, as it is kept.
@@ -60,6 +63,7 @@ impl Fold {
             sequence,
             at,
             mut event,
+            context: _,
         } = stored;
         self.times.insert(sequence, at);
         self.recovered |= event.recovered;

@@ -12,6 +12,7 @@ use pillarbox_proto::delivery::{Delivery, Notification};
 use pillarbox_proto::salt::MinionId;
 use pillarbox_proto::subject::DeliveryKey;
 use pillarbox_proto::topology::Bucket;
+use pillarbox_proto::trace::Parent;
 use pillarbox_proto::wire;
 use pillarbox_proto::work::{Decided, Decision, JobEntry, VerifyItem};
 
@@ -21,7 +22,7 @@ use super::{AGAIN, DigestError, Digester, Name, Next, bucket};
 use crate::ledger::Ledger;
 use crate::nats::Nats;
 use crate::route::{Moment, Route};
-use crate::{lookup, outbox, telemetry};
+use crate::{lookup, outbox, spans, telemetry};
 
 /// Decisions that an entry keeps.
 const KEPT: usize = 16;
@@ -37,6 +38,8 @@ pub(super) struct Settlement<'a> {
     pub(super) entry: JobEntry,
     /// The revision that the entry was read at; 0 if there is none.
     pub(super) revision: u64,
+    /// The span that opened the job.
+    pub(super) parent: Option<Parent>,
 }
 
 /// What is to be written when all routes have been served.
@@ -254,6 +257,7 @@ impl Digester {
         let name = settlement.name;
         if settlement.entry.settled_to < settled.to {
             let jobs = self.jobs().await?;
+            let decided = settled.decisions.len();
             let entry = JobEntry {
                 settled_to: settled.to,
                 config: self.config.hash.clone(),
@@ -267,6 +271,8 @@ impl Digester {
             {
                 return Ok(Next::Back(AGAIN)); // another worker settled it meanwhile: look again
             }
+            self.metrics
+                .decided(entry.decisions.iter().rev().take(decided));
             log(name, &entry);
         }
         let item = VerifyItem {
@@ -302,7 +308,7 @@ fn log(name: &Name, entry: &JobEntry) {
         .filter(|decided| matches!(decided.decision, Decision::Say { .. }))
         .map(|decided| decided.route.as_str())
         .collect();
-    tracing::info!(salt.cluster = %name.cluster, salt.job = %name.job, settled_to = entry.settled_to, said = said.join(","), "settled a job");
+    tracing::info!(salt.cluster = %name.cluster, salt.job = %name.job, settled_to = entry.settled_to, said = said.join(","), trace_id = spans::trace_id(), "settled a job");
 }
 
 #[cfg(test)]

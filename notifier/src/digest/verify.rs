@@ -24,7 +24,7 @@ impl Digester {
         let item: VerifyItem = match wire::decode(message.headers.as_ref(), &message.payload) {
             Ok(item) => item,
             Err(error) => {
-                tracing::warn!(salt.job = %name.job, %error, "cannot read a check; another worker may");
+                tracing::warn!(salt.cluster = %name.cluster, salt.job = %name.job, %error, "cannot read a check; another worker may");
                 return Ok(Next::Back(HOUR));
             }
         };

@@ -70,6 +70,7 @@ fn told(job: &str, new: Option<Event>, outcome: Outcome) -> Vec<Delivery> {
     let config = crate::config::load(Path::new("tests/config/on_return.yaml")).unwrap();
     let ret = ret(outcome);
     let returned = Stored {
+        context: None,
         sequence: 7,
         at: Timestamp::UNIX_EPOCH,
         event: event(job, What::Ret(Box::new(ret.clone()))),

@@ -137,6 +137,20 @@ impl Webhook {
     }
 }
 
+/// Host and port that are called: of a webhook's URL nothing else is no secret.
+pub(super) fn host(slack: &Slack) -> (String, u16) {
+    let url = match &slack.poster {
+        Poster::Webhook { url, .. } => reqwest::Url::parse(url.expose_secret()).ok(),
+        Poster::Bot { api, .. } => Some(api.clone()),
+    };
+    let host = url.as_ref().and_then(|url| url.host_str());
+    let port = url.as_ref().and_then(reqwest::Url::port_or_known_default);
+    (
+        host.unwrap_or_default().to_owned(),
+        port.unwrap_or_default(),
+    )
+}
+
 /// The message of a letter, in full or in its smaller form.
 fn payload(letter: &Letter<'_>, look: &Look, zone: &TimeZone) -> Value {
     let notification = &letter.delivery.notification;

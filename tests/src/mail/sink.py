@@ -54,6 +54,9 @@ class Sink:
         # handled=False: the server says 535 by itself
         return AuthResult(success=(data.login, data.password) == right, handled=False)
 
+    def anybody(self, server, session, envelope, mechanism, data):
+        return AuthResult(success=True)
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.obey()
         if address in self.rcpt:
@@ -100,6 +103,8 @@ async def main():
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(os.path.join(HOME, "certificate.pem"), os.path.join(HOME, "key.pem"))
         options.update(authenticator=sink.authenticate, auth_required=True, auth_require_tls=GUARD == "starttls")
+    else:
+        options.update(authenticator=sink.anybody, auth_require_tls=False)
     if GUARD == "starttls":
         options.update(tls_context=tls, require_starttls=True)
     smtp = lambda: SMTP(sink, **options)

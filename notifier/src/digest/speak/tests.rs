@@ -34,6 +34,7 @@ fn stored(sequence: u64, jid: &str, what: What) -> Stored {
         sequence,
         at: Timestamp::from_second(i64::try_from(sequence).unwrap()).unwrap(),
         event,
+        context: None,
     }
 }
 

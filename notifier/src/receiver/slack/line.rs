@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use pillarbox_telemetry::spans::{KeyValue, note};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -72,6 +73,10 @@ impl Line {
     ) -> Result<Answer, Box<Attempt>> {
         let mut response = request.send().await.map_err(broken_off)?;
         let status = response.status().as_u16();
+        note(KeyValue::new(
+            "http.response.status_code",
+            i64::from(status),
+        ));
         let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let mut body = Vec::new();

@@ -20,6 +20,7 @@ fn fold() -> Fold {
     let at = "2026-11-22T13:02:53Z".parse().unwrap();
     let events = [event("event_new"), event("event_ret_failed")];
     let stored = (1..).zip(events).map(|(sequence, event)| Stored {
+        context: None,
         sequence,
         at,
         event,
@@ -132,6 +133,7 @@ fn minions_that_ran_on_their_own_are_asked_for_by_their_own_jids() {
         };
         ret.minion = MinionId(format!("web{n:02}"));
         Stored {
+            context: None,
             sequence: u64::from(n) + 1,
             at,
             event,
