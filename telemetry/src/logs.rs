@@ -9,8 +9,9 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 /// What is shown unless `--log` or `RUST_LOG` says otherwise.
 pub const DEFAULT_FILTER: &str = "info";
-/// Before what is asked for: the NATS client's connector says with each try what our own lines say once.
-const QUIET: &str = "async_nats=warn,async_nats::connector=off";
+/// Before what is asked for: the NATS client's connector says with each try what our own lines say once, and the verifier of
+/// certificates what they say in the attempt's own words.
+const QUIET: &str = "async_nats=warn,async_nats::connector=off,rustls_platform_verifier=off";
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

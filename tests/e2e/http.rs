@@ -41,6 +41,17 @@ async fn addresses(stack: &mut Stack<Bus>) -> (String, String) {
     (collector, notifier)
 }
 
+/// What `/readyz` says, as soon as it says something of this.
+async fn reasons(address: &str, about: &str) -> String {
+    let said = async || {
+        let (status, _, body) = pages::get(address, "/readyz").await.ok()?;
+        (status == 503 && body.contains(about)).then_some(body)
+    };
+    wait::until(Duration::from_secs(30), about, said)
+        .await
+        .unwrap()
+}
+
 #[tokio::test]
 async fn a_program_is_ready_when_it_can_work_and_says_why_not() {
     let mut stack = prepared().await;
@@ -51,29 +62,15 @@ async fn a_program_is_ready_when_it_can_work_and_says_why_not() {
     stack.collector.restart().await.unwrap();
     stack.notifiers[0].restart().await.unwrap();
     let (collector, notifier) = addresses(&mut stack).await;
-    assert_eq!(
-        answers(&collector, "/readyz", 503).await,
-        "NATS is not connected\n"
-    );
-    assert_eq!(
-        answers(&notifier, "/readyz", 503).await,
-        "NATS is not connected\n"
-    );
+    for address in [&collector, &notifier] {
+        assert_eq!(reasons(address, "NATS").await, "NATS is not connected\n");
+    }
     assert_eq!(answers(&collector, "/healthz", 200).await, "ok\n");
     assert_eq!(answers(&notifier, "/healthz", 200).await, "ok\n");
 
     stack.notifiers[0].kill_9().await.unwrap();
     stack.nats.restart().await.unwrap();
-    let missing = wait::until(
-        Duration::from_secs(30),
-        "the reason to change",
-        async || {
-            let (_, _, body) = pages::get(&collector, "/readyz").await.ok()?;
-            body.contains("PILLARBOX_EVENTS").then_some(body)
-        },
-    );
-    let missing = missing.await.unwrap();
-    assert_eq!(missing, NO_STREAM);
+    assert_eq!(reasons(&collector, "PILLARBOX_EVENTS").await, NO_STREAM);
 
     stack.notifiers[0].restart().await.unwrap();
     assert_eq!(answers(&collector, "/readyz", 200).await, "ok\n");

@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use nix::sys::signal::Signal;
 use pillarbox_e2e::bus::Bus;
 use pillarbox_e2e::mail::MailScript;
+use pillarbox_e2e::pages;
 use pillarbox_e2e::play::{Job, Return};
 use pillarbox_e2e::stack::Stack;
 use pillarbox_e2e::wait::until;
@@ -181,7 +182,8 @@ async fn holding(count: u32) -> Stack<Bus> {
         .announce("the connection to NATS is lost")
         .announce("the NATS client says")
         .announce("told to stop again")
-        .announce("does not acknowledge");
+        .announce("does not acknowledge")
+        .collector("http: 127.0.0.1:0");
     let mut stack = stack.on_bus().await.unwrap();
     stack.notifiers[0].terminate(GRACE).await.unwrap();
     stack.nats.kill_9().await.unwrap();
@@ -191,6 +193,18 @@ async fn holding(count: u32) -> Stack<Bus> {
         let job = Job::new(number, "test.ping").on("web1", &["web1"]);
         stack.master.send(&job.new_event()).await;
     }
+    let pages = pages::address(&mut stack.collector).await.unwrap();
+    let read = async || {
+        let samples = pages::metrics(&pages).await.ok()?;
+        let frames = samples
+            .iter()
+            .filter(|sample| sample.name == "pillarbox_collector_frames_total");
+        let frames: f64 = frames.map(|sample| sample.value).sum();
+        (frames >= f64::from(count)).then_some(())
+    };
+    until(GRACE, "the collector to have read all", read)
+        .await
+        .unwrap();
     stack.collector.signal(Signal::SIGTERM);
     let told = "told to stop: publishing what was read";
     stack.collector.says(told).await.unwrap();
