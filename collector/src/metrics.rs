@@ -89,7 +89,7 @@ impl Scrape {
     }
 }
 
-fn counters(counts: &Counts) -> [(&'static str, &'static str, &Count); 12] {
+fn counters(counts: &Counts) -> [(&'static str, &'static str, &Count); 13] {
     [
         (
             "frames",
@@ -147,6 +147,11 @@ fn counters(counts: &Counts) -> [(&'static str, &'static str, &Count); 12] {
             &counts.batches_refused,
         ),
         (
+            "lookup_problems",
+            "What look-ups found in the job cache and could not read",
+            &counts.lookup_problems,
+        ),
+        (
             "dead_letters",
             "Dead letters that JetStream acknowledged",
             &counts.dead,
@@ -154,7 +159,7 @@ fn counters(counts: &Counts) -> [(&'static str, &'static str, &Count); 12] {
     ]
 }
 
-fn families(counts: &Counts) -> [(&'static str, &'static str, &'static str, &Named); 3] {
+fn families(counts: &Counts) -> [(&'static str, &'static str, &'static str, &Named); 4] {
     [
         (
             "noise",
@@ -173,6 +178,12 @@ fn families(counts: &Counts) -> [(&'static str, &'static str, &'static str, &Nam
             "Times in which events were not heard or not kept: unheard (the bus was away), dropped (the queue was full), stopped (no collector ran)",
             "cause",
             &counts.gaps,
+        ),
+        (
+            "lookups",
+            "Questions about jobs by what became of them: answered, unknown (the job cache has no such job), refused",
+            "result",
+            &counts.lookups,
         ),
     ]
 }

@@ -3,8 +3,10 @@
 
 use std::time::SystemTime;
 
+use async_nats::HeaderMap;
 use jiff::Timestamp;
 use pillarbox_proto::event::{Event, What};
+use pillarbox_proto::salt::Jid;
 use pillarbox_proto::trace::{self, Parent, SALT_TRACEPARENT};
 use pillarbox_telemetry::spans::{
     self, Context, KeyValue, SpanBuilder, SpanKind, Status, TraceContextExt as _,
@@ -61,6 +63,17 @@ pub(crate) fn traced(mut message: Outgoing, event: &Event, body: &[u8], at: Time
     }
     message.publishing = Publishing(Some(publishing));
     message
+}
+
+/// The answer to a look-up, below the question; nothing while traces are off.
+pub(crate) fn answering(headers: Option<&HeaderMap>, jid: &Jid) -> Context {
+    let Some(asked) = trace::extract(headers).filter(|_| spans::on()) else {
+        return Context::new();
+    };
+    spans::child_of(&spans::remote(asked), || {
+        let span = SpanBuilder::from_name("answer").with_kind(SpanKind::Server);
+        span.with_attributes([KeyValue::new("salt.jid", jid.0.clone())])
+    })
 }
 
 fn about(event: &Event) -> Vec<KeyValue> {

@@ -8,16 +8,17 @@ use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
 use pillarbox_proto::delivery::{DeadEvent, Delivery, Notification, Start};
 use pillarbox_proto::digest::{Digest, Job};
-use pillarbox_proto::event::{Event, JobReturn, What};
+use pillarbox_proto::event::{Event, What};
 use pillarbox_proto::salt::MinionId;
 use pillarbox_proto::subject::{self, DeliveryKey, EventSubject, Token, id};
-use pillarbox_proto::work::{Decision, OpenItem};
+use pillarbox_proto::work::OpenItem;
 use pillarbox_proto::{topology, wire};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::digest::fold::{self, Fold, Stored};
-use crate::digest::speak::{self, Faults};
+use crate::digest::speak::{self, Faults, Share};
+use crate::lookup;
 use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::outbox::{self, OutboxError};
@@ -168,7 +169,15 @@ async fn at_once(
                 event: event.clone(),
                 context: None,
             };
-            Ok(returns(config, new, returned, ret))
+            let fold = of_one(new, returned, &ret.minion);
+            let heard = returns(config, &fold);
+            let told = speak::told_of(heard.iter());
+            let enriched = lookup::enriched(nats, cluster, &fold, &told).await;
+            let shares = match &enriched {
+                Some(fold) => returns(config, fold),
+                None => heard,
+            };
+            Ok(said(config, shares, event, &ret.minion, stored))
         }
         What::New(_) | What::Ret(_) | What::End(_) | What::Beat(_) => Ok(Vec::new()),
     }
@@ -195,23 +204,33 @@ fn starts(config: &Config, event: &Event, stored: Timestamp) -> Vec<Delivery> {
     taken.iter().flat_map(told).collect()
 }
 
-/// The deliveries of `on: return` routes for one return. Taken again, it has the same keys, and is said once.
-///
-/// What the minion's earlier runs came to is not asked: only jobs that an `on: finish` route tells leave that behind.
-fn returns(config: &Config, new: Option<Event>, stored: Stored, ret: &JobReturn) -> Vec<Delivery> {
-    let (at, minion) = (stored.at, &ret.minion);
-    let moment = format!("return:{minion}:{}", stored.event.jid);
+/// A return, and the job's `new` as if it had been aimed at this minion alone.
+fn of_one(new: Option<Event>, returned: Stored, minion: &MinionId) -> Fold {
     let new = new.map(|event| Stored {
         sequence: 0,
-        at,
+        at: returned.at,
         event: for_one(event, minion),
         context: None,
     });
-    let fold = Fold::of(new.into_iter().chain([stored]));
-    let shares = speak::shares(&config.routes, Moment::Return, &fold, &Faults::new());
-    let said = shares
-        .into_iter()
-        .filter(|share| matches!(share.decision, Decision::Say { .. }));
+    Fold::of(new.into_iter().chain([returned]))
+}
+
+/// What `on: return` routes make of it. What the minion's earlier runs came to is not asked: only jobs that an `on: finish`
+/// route tells leave that behind.
+fn returns<'a>(config: &'a Config, fold: &Fold) -> Vec<Share<'a>> {
+    speak::shares(&config.routes, Moment::Return, fold, &Faults::new())
+}
+
+/// The deliveries of those that speak. Taken again, a return has the same keys, and is said once.
+fn said(
+    config: &Config,
+    shares: Vec<Share<'_>>,
+    event: &Event,
+    minion: &MinionId,
+    stored: Timestamp,
+) -> Vec<Delivery> {
+    let moment = format!("return:{minion}:{}", event.jid);
+    let said = shares.into_iter().filter(Share::speaks);
     said.flat_map(|share| {
         let digest = Digest {
             of_return: Some(minion.clone()),
@@ -219,7 +238,7 @@ fn returns(config: &Config, new: Option<Event>, stored: Stored, ret: &JobReturn)
         };
         let job = digest.job.clone();
         let notification = Notification::Digest(Box::new(digest));
-        deliveries(config, share.route, &job, &moment, at, notification)
+        deliveries(config, share.route, &job, &moment, stored, notification)
     })
     .collect()
 }

@@ -1,20 +1,26 @@
 //! Asking collectors what their master's job cache knows of a job: the event's master first, then the cluster's others.
 //! It waits for nobody longer than two seconds in all, and does not decide what is asked or what an answer changes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pillarbox_proto::lookup::{self, ERROR_HEADER, LookupReply, LookupRequest, Parts};
+use pillarbox_proto::lookup::{
+    self, ERROR_CODE_HEADER, ERROR_HEADER, LookupReply, LookupRequest, NO_JOB_CACHE, Parts,
+};
+use pillarbox_proto::salt::MinionId;
 use pillarbox_proto::subject::Token;
 use pillarbox_proto::topology::Bucket;
 use pillarbox_proto::wire;
 use tokio::time::{Instant, timeout_at};
 
+use crate::digest::fold::{Ask, Fold};
 use crate::nats::Nats;
 use crate::read_back::subjects;
 use crate::spans::{self, FutureExt as _};
+use crate::telemetry;
 
 /// All answers to one message's questions come within this, or it goes without.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,6 +36,9 @@ pub enum LookupError {
     /// None answered in time.
     #[error("no collector answered within {} s", PATIENCE.as_secs())]
     Late,
+    /// The master keeps no job cache: there is nothing to be missed.
+    #[error("{0}")]
+    NoJobCache(String),
     /// A collector refused, in its words.
     #[error("{0}")]
     Refused(String),
@@ -45,12 +54,41 @@ fn unreadable<E: Into<async_nats::Error>>(source: E) -> LookupError {
     LookupError::Unreadable(source.into())
 }
 
+/// The fold with what the masters' job caches add about these minions; `None` if there is nothing to ask.
+pub async fn enriched(
+    nats: &Nats,
+    cluster: &Token,
+    fold: &Fold,
+    minions: &BTreeSet<MinionId>,
+) -> Option<Fold> {
+    let question = |asked: Ask| async move {
+        let answer = ask(nats, cluster, &asked.master, &asked.request).await;
+        (asked, answer)
+    };
+    let questions: FuturesUnordered<_> = fold.asks(minions).into_iter().map(question).collect();
+    let answers: Vec<_> = questions.collect().await;
+    let mut enriched = (!answers.is_empty()).then(|| fold.clone())?;
+    for (asked, answer) in answers {
+        match answer {
+            Ok(reply) => enriched.learn(&asked, reply),
+            Err(LookupError::NoJobCache(_)) => {}
+            Err(error) => {
+                let why = telemetry::chain(&error);
+                tracing::info!(salt.jid = %asked.request.jid, salt.master = asked.master, why, "no look-up: telling what the bus had");
+                enriched.unanswered(&asked, &why);
+            }
+        }
+    }
+    enriched.say_what_is_cut(minions);
+    Some(enriched)
+}
+
 /// Asks about a job of one cluster: its master, and if that knows nothing of it, the cluster's others. An answer that knows
 /// nothing is returned only if nobody knows more.
 ///
 /// # Errors
 /// When nobody answers.
-pub async fn ask(
+async fn ask(
     nats: &Nats,
     cluster: &Token,
     master: &str,
@@ -141,7 +179,11 @@ fn part(parts: &mut Parts, message: &Message) -> Result<Option<LookupReply>, Loo
     }
     let headers = message.headers.as_ref();
     if let Some(refused) = headers.and_then(|headers| headers.get(ERROR_HEADER)) {
-        return Err(LookupError::Refused(refused.to_string()));
+        let code = headers.and_then(|headers| headers.get(ERROR_CODE_HEADER));
+        return Err(match code.and_then(|code| code.as_str().parse().ok()) {
+            Some(NO_JOB_CACHE) => LookupError::NoJobCache(refused.to_string()),
+            Some(_) | None => LookupError::Refused(refused.to_string()),
+        });
     }
     let Some(body) = parts
         .add(headers, message.payload.clone())

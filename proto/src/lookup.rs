@@ -15,6 +15,10 @@ pub const PART_HEADER: &str = "Pillarbox-Part";
 
 /// The header of a refusal, with its words: the micro protocol's (NATS ADR-32).
 pub const ERROR_HEADER: &str = "Nats-Service-Error";
+/// The header of a refusal with its number, as HTTP numbers them.
+pub const ERROR_CODE_HEADER: &str = "Nats-Service-Error-Code";
+/// The number of a refusal by a master that keeps no job cache here.
+pub const NO_JOB_CACHE: usize = 501;
 
 /// Room that a message's headers take of the server's `max_payload`.
 const HEADERS: usize = 1024;

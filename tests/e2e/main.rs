@@ -14,6 +14,7 @@ mod chaos;
 mod compose;
 mod delivery;
 mod demo;
+mod enriched;
 mod hostile_bus;
 mod http;
 mod killed_collector;

@@ -74,6 +74,7 @@ async fn a_job_is_one_trace_from_the_bus_to_slack_and_mail() {
     stack.mailed(1).await.unwrap();
     stack.settled().await.unwrap();
     spans_with(&spans, "SMTP", 1).await;
+    spans_with(&spans, "answer", 1).await;
     let seen = spans_with(&spans, "POST", 1).await;
 
     let traces: BTreeSet<&str> = seen.iter().map(|span| span.trace.as_str()).collect();
@@ -88,6 +89,10 @@ async fn a_job_is_one_trace_from_the_bus_to_slack_and_mail() {
             [call, "deliver", "digest", "intake", "publish", "receive"]
         );
     }
+    let asked = [
+        "answer", "look-up", "digest", "intake", "publish", "receive",
+    ];
+    assert_eq!(way_up(&seen, named(&seen, "answer")[0]), asked);
     for (name, count) in [
         ("receive", 3),
         ("publish", 3),
@@ -103,7 +108,7 @@ async fn a_job_is_one_trace_from_the_bus_to_slack_and_mail() {
 
 fn check_attributes(seen: &[Seen], job: &Job) {
     for span in seen {
-        let ours = ["receive", "publish"].contains(&span.name.as_str());
+        let ours = ["receive", "publish", "answer"].contains(&span.name.as_str());
         let service = if ours {
             "pillarbox-collector"
         } else {

@@ -1,6 +1,9 @@
 //! What a master fires, built as bytes for its double: jobs, their returns, schedules and 3008's batches.
 //! The shapes are those of captured events (3008.5); nothing here knows what a collector makes of them.
 
+use std::path::Path;
+
+use pillarbox_proto::subject::sha256_hex;
 use serde_json::{Value, json};
 
 use crate::bus::{Framing, frame};
@@ -112,6 +115,33 @@ impl Job {
             data["out"] = "highstate".into();
         }
         bare(&format!("salt/job/{jid}/ret/{minion}"), &data)
+    }
+
+    /// What the master keeps of it in the job cache below `cachedir`: its load, and what these minions returned.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, cachedir: &Path, returns: &[(&str, Return<'_>)]) -> anyhow::Result<()> {
+        let hash = sha256_hex(self.jid.as_bytes());
+        let (first, rest) = hash.split_at(2);
+        let dir = cachedir.join("jobs").join(first).join(rest);
+        std::fs::create_dir_all(&dir)?;
+        std::fs::write(dir.join("jid"), &self.jid)?;
+        let load = json!({
+            "cmd": "publish", "tgt": self.target, "fun": self.fun, "arg": self.args, "tgt_type": self.target_type,
+            "ret": "", "jid": self.jid, "kwargs": {}, "user": self.user,
+        });
+        std::fs::write(dir.join(".load.p"), rmp_serde::to_vec_named(&load)?)?;
+        std::fs::write(dir.join(".minions.p"), rmp_serde::to_vec(&self.minions)?)?;
+        for (minion, states) in returns {
+            let kept = json!({ "return": states.states(), "retcode": states.retcode(), "success": states.retcode() == 0 });
+            std::fs::create_dir_all(dir.join(minion))?;
+            let path = dir.join(minion).join("return.p");
+            std::fs::write(path, rmp_serde::to_vec_named(&kept)?)?;
+            let out = rmp_serde::to_vec("highstate")?;
+            std::fs::write(dir.join(minion).join("out.p"), out)?;
+        }
+        Ok(())
     }
 
     /// `new` and the same return of every minion.

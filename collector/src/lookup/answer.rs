@@ -8,13 +8,15 @@ use std::time::Duration;
 use async_nats::service::{Request, error::Error as ServiceError};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
-use pillarbox_proto::lookup::{LookupReply, LookupRequest, parts};
+use pillarbox_proto::lookup::{LookupReply, LookupRequest, NO_JOB_CACHE, parts};
 use pillarbox_proto::wire;
+use pillarbox_telemetry::spans::TraceContextExt as _;
 
 use crate::config::{Config, NoJobCache};
 use crate::counts::Counts;
 use crate::job_cache::{JobCache, LookupError};
 use crate::normalize::Origin;
+use crate::spans;
 
 /// A return is on the disk up to 10 ms after its event (SALT.md §5): how often it is looked for, and how long after each.
 const LOOKS: u32 = 5;
@@ -44,7 +46,7 @@ impl Refusal {
             Refusal::Question(_) | Refusal::Lookup(LookupError::Jid) => 400,
             Refusal::Lookup(LookupError::TooLarge) => 413,
             Refusal::Lookup(LookupError::Cache(_)) | Refusal::Answer(_) | Refusal::Defect(_) => 500,
-            Refusal::NoCache(_) => 501,
+            Refusal::NoCache(_) => NO_JOB_CACHE,
         }
     }
 }
@@ -84,6 +86,13 @@ impl Desk {
 
     async fn answer(&self, message: &async_nats::Message) -> Result<(HeaderMap, Bytes), Refusal> {
         let request: LookupRequest = wire::decode(message.headers.as_ref(), &message.payload)?;
+        let span = spans::answering(message.headers.as_ref(), &request.jid);
+        let answer = self.look_up(request).await;
+        span.span().end();
+        answer
+    }
+
+    async fn look_up(&self, request: LookupRequest) -> Result<(HeaderMap, Bytes), Refusal> {
         let cache = self.job_cache.clone()?;
         if let Some(minions) = request.minions.as_ref().filter(|ids| ids.len() <= AWAITED) {
             let (cache, jid, minions) = (cache.clone(), request.jid.clone(), minions.clone());

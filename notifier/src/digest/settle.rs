@@ -1,28 +1,23 @@
 //! Settling: what was decided becomes deliveries, faults, the job's entry and a check, in this order, before the last ack.
 //! It decides nothing; killed at any line, doing it again says the same.
 
-use std::collections::BTreeSet;
-
 use async_nats::jetstream::kv::{Store, UpdateErrorKind};
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pillarbox_proto::delivery::{Delivery, Notification};
-use pillarbox_proto::salt::MinionId;
 use pillarbox_proto::subject::DeliveryKey;
 use pillarbox_proto::topology::Bucket;
 use pillarbox_proto::trace::Parent;
 use pillarbox_proto::wire;
 use pillarbox_proto::work::{Decided, Decision, JobEntry, VerifyItem};
 
-use super::fold::{Ask, Fold};
+use super::fold::Fold;
 use super::speak::{self, Share};
 use super::{AGAIN, DigestError, Digester, Name, Next, bucket};
 use crate::ledger::Ledger;
 use crate::nats::Nats;
 use crate::route::{Moment, Route};
-use crate::{lookup, outbox, spans, telemetry};
+use crate::{lookup, outbox, spans};
 
 /// Decisions that an entry keeps.
 const KEPT: usize = 16;
@@ -133,13 +128,13 @@ impl Digester {
     ) -> Result<Settled, DigestError> {
         let (to, _) = fold.last().unwrap_or_default();
         let faults = self.faults(settlement.name, fold).await?;
-        let heard = speak::shares(&self.config.routes, Moment::Finish, fold, &faults);
-        let enriched = self.enriched(settlement.name, fold, &heard, &ready).await;
+        let shares = |fold| speak::shares(&self.config.routes, Moment::Finish, fold, &faults);
+        let heard = shares(fold);
+        let told = speak::told_of(heard.iter().filter(|share| ready(share.route)));
+        let cluster = &settlement.name.cluster;
+        let enriched = lookup::enriched(&self.nats, cluster, fold, &told).await;
         let (fold, shares) = match &enriched {
-            Some(fold) => (
-                fold,
-                speak::shares(&self.config.routes, Moment::Finish, fold, &faults),
-            ),
+            Some(fold) => (fold, shares(fold)),
             None => (fold, heard),
         };
         for share in shares.iter().filter(|share| ready(share.route)) {
@@ -160,40 +155,6 @@ impl Digester {
             decisions: shares.iter().map(decided).collect(),
             awaiting: !fold.missing().is_empty(),
         })
-    }
-
-    /// With what the masters' job caches add about the minions that are about to be told of; `None` if there are none.
-    async fn enriched(
-        &self,
-        name: &Name,
-        fold: &Fold,
-        shares: &[Share<'_>],
-        ready: impl Fn(&Route) -> bool,
-    ) -> Option<Fold> {
-        let told = shares
-            .iter()
-            .filter(|share| ready(share.route) && share.speaks());
-        let minions: BTreeSet<MinionId> = told.flat_map(Share::not_well).cloned().collect();
-        let asks = fold.asks(&minions);
-        let question = |ask: Ask| async move {
-            let answer = lookup::ask(&self.nats, &name.cluster, &ask.master, &ask.request).await;
-            (ask, answer)
-        };
-        let answers: FuturesUnordered<_> = asks.into_iter().map(question).collect();
-        let answers: Vec<_> = answers.collect().await;
-        let mut enriched = (!answers.is_empty()).then(|| fold.clone())?;
-        for (ask, answer) in answers {
-            match answer {
-                Ok(reply) => enriched.learn(&ask, reply),
-                Err(error) => {
-                    let why = telemetry::chain(&error);
-                    tracing::info!(salt.jid = %ask.request.jid, salt.master = ask.master, why, "no look-up: telling what the bus had");
-                    enriched.unanswered(&ask, &why);
-                }
-            }
-        }
-        enriched.say_what_is_cut(&minions);
-        Some(enriched)
     }
 
     async fn deliver(

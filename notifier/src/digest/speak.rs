@@ -53,6 +53,12 @@ impl Share<'_> {
     }
 }
 
+/// Who is told of by name, where there is something to say.
+pub fn told_of<'s>(shares: impl Iterator<Item = &'s Share<'s>>) -> BTreeSet<MinionId> {
+    let said = shares.filter(|share| share.speaks());
+    said.flat_map(Share::not_well).cloned().collect()
+}
+
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

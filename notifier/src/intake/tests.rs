@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pillarbox_proto::event::{JobNew, Outcome};
+use pillarbox_proto::event::{JobNew, JobReturn, Outcome};
 use pillarbox_proto::salt::{Fun, Jid, Target};
 
 use super::*;
@@ -75,7 +75,9 @@ fn told(job: &str, new: Option<Event>, outcome: Outcome) -> Vec<Delivery> {
         at: Timestamp::UNIX_EPOCH,
         event: event(job, What::Ret(Box::new(ret.clone()))),
     };
-    returns(&config, new, returned, &ret)
+    let (event, at) = (returned.event.clone(), returned.at);
+    let fold = of_one(new, returned, &ret.minion);
+    said(&config, returns(&config, &fold), &event, &ret.minion, at)
 }
 
 fn routes(deliveries: &[Delivery]) -> Vec<&str> {
