@@ -26,6 +26,17 @@ pub enum Moment {
     Finish,
 }
 
+impl Moment {
+    /// As in a configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Moment::Start => "start",
+            Moment::Return => "return",
+            Moment::Finish => "finish",
+        }
+    }
+}
+
 /// What `outcome` can ask for: an outcome, or that a minion did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Taken {

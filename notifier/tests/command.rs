@@ -42,7 +42,7 @@ fn the_file_may_be_named_by_the_environment() {
         .env("PILLARBOX_NOTIFIER_CONFIG", "tests/config/minimal.yaml");
     assert_eq!(
         text(&command.output().unwrap().stdout),
-        "ok: group main, NATS nats://127.0.0.1:4222 as nobody, receivers: ops (slack)\n    routes: failures to ops\n"
+        "ok: group main, NATS nats://127.0.0.1:4222 as nobody, receivers: ops (Slack, by a webhook)\n    routes: failures on finish to ops\n"
     );
 }
 

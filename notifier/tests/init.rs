@@ -86,7 +86,7 @@ fn check_accepts_it_once_its_secrets_are_there() {
     let after = notifier(&["check", "--config", file]);
     assert_eq!(
         text(&after.stdout),
-        "ok: group main, NATS nats://127.0.0.1:4222 as nobody, receivers: ops-slack (slack)\n    \
-         routes: audit to ops-slack; audit-commands to ops-slack; failures-and-changes to ops-slack\n"
+        "ok: group main, NATS nats://127.0.0.1:4222 as nobody, receivers: ops-slack (Slack, by a webhook)\n    \
+         routes: audit on start to ops-slack; audit-commands on start to ops-slack; failures-and-changes on finish to ops-slack\n"
     );
 }

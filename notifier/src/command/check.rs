@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::Arguments;
 use crate::config::Config;
 use crate::receiver::email::{Mailbox, Tls};
+use crate::receiver::slack::{Poster, Slack};
 use crate::receiver::{Receiver, Transport};
 use crate::route::Route;
 
@@ -39,7 +40,10 @@ pub fn verdict(config: &Config) -> String {
     } = config;
     let group = group.token();
     let receivers: Vec<String> = receivers.iter().map(receiver).collect();
-    let told = |route: &Route| format!("{} to {}", route.name, route.receivers.join(", "));
+    let told = |route: &Route| {
+        let (name, on) = (&route.name, route.on.as_str());
+        format!("{name} on {on} to {}", route.receivers.join(", "))
+    };
     let routes: Vec<String> = routes.iter().map(told).collect();
     format!(
         "ok: group {group}, NATS {nats}, receivers: {}\n    routes: {}",
@@ -52,14 +56,18 @@ fn receiver(receiver: &Receiver) -> String {
     let Receiver {
         name, transport, ..
     } = receiver;
-    let kind = transport.name();
-    let Transport::Email(Mailbox { smtp, .. }) = transport else {
-        return format!("{name} ({kind})");
-    };
-    let tls = match smtp.tls {
-        Tls::Implicit => "TLS",
-        Tls::StartTls => "STARTTLS",
-        Tls::None => "no TLS",
-    };
-    format!("{name} ({kind} by {}:{}, {tls})", smtp.host, smtp.port)
+    match transport {
+        Transport::Slack(Slack { poster, .. }) => match poster {
+            Poster::Webhook { .. } => format!("{name} (Slack, by a webhook)"),
+            Poster::Bot { channel, .. } => format!("{name} (Slack, as a bot in {channel})"),
+        },
+        Transport::Email(Mailbox { smtp, .. }) => {
+            let tls = match smtp.tls {
+                Tls::Implicit => "TLS",
+                Tls::StartTls => "STARTTLS",
+                Tls::None => "no TLS",
+            };
+            format!("{name} (mail, by {}:{}, {tls})", smtp.host, smtp.port)
+        }
+    }
 }

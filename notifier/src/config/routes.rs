@@ -96,7 +96,7 @@ pub(super) fn canonical(routes: &[Route]) -> Vec<String> {
     let line = |route: &Route| {
         serde_json::json!({
             "name": route.name,
-            "on": match route.on { Moment::Start => "start", Moment::Return => "return", Moment::Finish => "finish" },
+            "on": route.on.as_str(),
             "match": canonical_matchers(&route.matchers),
             "receivers": route.receivers,
             "continue": route.goes_on,
