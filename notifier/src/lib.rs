@@ -43,6 +43,8 @@ pub mod digest;
 
 pub mod sweep;
 
+pub mod stranded;
+
 pub mod deliver;
 
 pub mod ledger;

@@ -13,7 +13,7 @@ use crate::http::Shown;
 use crate::nats::{self, Nats};
 use crate::provision::{self, Provisioned};
 use crate::receiver::{Receiver, Sender};
-use crate::{RunError, deliver, digest, intake, sweep, telemetry};
+use crate::{RunError, deliver, digest, intake, stranded, sweep, telemetry};
 
 /// How long the server may take to say that it has read everything.
 const LAST_WORD: Duration = Duration::from_secs(2);
@@ -86,15 +86,17 @@ impl Shift {
                 let work = deliver::run(nats, config, to, relieved, metrics());
                 deliveries.spawn(with(running, work));
             }
-            let (one, two, three) = (loops(), loops(), loops());
+            let (one, two, three, four) = (loops(), loops(), loops(), loops());
             let intake = intake::run(one.0, one.1, one.2, metrics());
             let digest = digest::run(two.0, two.1, two.2, metrics());
             let sweep = sweep::run(three.0, three.1, three.2);
+            let stranded = stranded::run(four.0, four.1, four.2);
             tokio::join!(
                 deliveries.join_all(),
                 with(running("intake"), intake),
                 with(running("digest"), digest),
                 with(running("sweep"), sweep),
+                with(running("stranded"), stranded),
             );
             // Its answer comes after everything that was sent before it: no ack is lost with the process.
             let _ = tokio::time::timeout(LAST_WORD, server_time(&nats)).await;

@@ -32,6 +32,7 @@ mod several_masters;
 mod slack_bot;
 mod smtp_ways;
 mod stopping;
+mod stranded;
 mod traces;
 mod two_collectors;
 mod wrong_files;
