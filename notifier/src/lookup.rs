@@ -95,15 +95,16 @@ async fn ask(
     request: &LookupRequest,
 ) -> Result<LookupReply, LookupError> {
     let until = Instant::now() + PATIENCE;
-    let master = Token::new(master);
-    let first = one(nats, cluster, &master, request, Instant::now() + FIRST).await;
+    let (name, master) = (master, Token::new(master));
+    let soon = Instant::now() + FIRST;
+    let first = one(nats, cluster, (name, &master), request, soon).await;
     if first.as_ref().is_ok_and(LookupReply::knows) {
         return first;
     }
     let others = others(nats, cluster, &master).await;
     let asked = others
         .iter()
-        .map(|other| one(nats, cluster, other, request, until));
+        .map(|other| one(nats, cluster, (other.as_str(), other), request, until));
     let mut answers: FuturesUnordered<_> = asked.collect();
     while let Some(answer) = answers.next().await {
         if answer.as_ref().is_ok_and(LookupReply::knows) {
@@ -130,11 +131,11 @@ async fn others(nats: &Nats, cluster: &Token, master: &Token) -> Vec<Token> {
 async fn one(
     nats: &Nats,
     cluster: &Token,
-    master: &Token,
+    (name, master): (&str, &Token),
     request: &LookupRequest,
     until: Instant,
 ) -> Result<LookupReply, LookupError> {
-    let span = spans::look_up(master.as_str());
+    let span = spans::look_up(name);
     let answer = answer(nats, cluster, master, request, until);
     answer.with_context(span).await
 }
