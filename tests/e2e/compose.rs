@@ -108,6 +108,18 @@ async fn prepare_makes_every_secret_once_and_for_its_reader_alone() {
 }
 
 #[tokio::test]
+async fn prepare_stops_before_docker_makes_a_job_cache_that_is_not_there() {
+    let (scratch, _) = prepared().await;
+    let secrets = scratch.path().join(FILES).join("secrets");
+    std::fs::remove_dir_all(&secrets).unwrap();
+    std::fs::remove_dir(scratch.path().join("cache/jobs")).unwrap();
+    let output = prepare(&scratch);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("/cache/jobs is no directory"), "{said}");
+    assert!(!output.status.success() && !secrets.exists());
+}
+
+#[tokio::test]
 async fn every_configuration_is_accepted_by_who_reads_it() {
     let (scratch, _) = prepared().await;
     scratch
