@@ -23,7 +23,8 @@ LABEL org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0 OR MIT"
 # Nobody. A collector that shall read a master's socket runs as who owns it: `--user`, or `SALT_USER` of the compose file.
 USER 65532:65532
-# Both finish what is in hand. (No HEALTHCHECK yet: neither answers /healthz. The base image has bash, which can ask it.)
+# Both finish what is in hand. No HEALTHCHECK: whether and where a program shows its health is said by `http` in its
+# configuration, which is not in here; who writes the one writes the other, as docker-compose.yml does.
 STOPSIGNAL SIGTERM
 
 FROM runtime AS collector

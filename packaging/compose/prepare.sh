@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 secrets=$here/secrets
 env=$here/../../.env
 socket=${SALT_SOCK_DIR:=/var/run/salt/master}/master_event_pub.ipc
+jobs=${SALT_CACHE_DIR:=/var/cache/salt/master}/jobs
 notifier=${NOTIFIER_USER:-65532:65532}
 
 stop() {
@@ -27,6 +28,8 @@ password() {
 }
 
 [ -S "$socket" ] || stop "$socket is no socket: start the master, or say SALT_SOCK_DIR=its sock_dir"
+# Docker would make the directory, empty and root's, and every look-up would find nothing.
+[ -d "$jobs" ] || stop "$jobs is no directory: say SALT_CACHE_DIR=the master's cachedir"
 collector=$(stat -c %u:%g "$socket")
 mkdir -p "$secrets"
 
@@ -53,10 +56,11 @@ fi
 
 if ! [ -e "$env" ]; then
   cat >"$env" <<ENV
-# Read by docker compose. Where Salt's directories are others, they are SALT_CONFIG_DIR and SALT_CACHE_DIR.
+# Read by docker compose. Where Salt's configuration is not in /etc/salt, that is SALT_CONFIG_DIR.
 MASTER_NAME=$(hostname -f 2>/dev/null || hostname)
 SALT_USER=$collector
 SALT_SOCK_DIR=$SALT_SOCK_DIR
+SALT_CACHE_DIR=$SALT_CACHE_DIR
 NOTIFIER_USER=$notifier
 ENV
 fi

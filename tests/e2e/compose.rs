@@ -4,13 +4,18 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use nix::unistd::{getgid, getuid};
 use pillarbox_e2e::bus::Bus;
+use pillarbox_e2e::pages;
 use pillarbox_e2e::programs;
 use pillarbox_e2e::scratch::Scratch;
 use pillarbox_e2e::tools::{self, workspace};
+use pillarbox_e2e::wait;
 use serde_json::Value;
+
+use crate::scenes::scenario;
 
 const FILES: &str = "packaging/compose";
 const WEBHOOK: &str = "https://hooks.slack.com/services/T/B/canary\n";
@@ -44,6 +49,7 @@ async fn prepared() -> (Scratch, Output) {
         }
     }
     let _master = Bus::start(&scratch.dir("salt").unwrap()).unwrap();
+    scratch.dir("cache/jobs").unwrap();
     let output = prepare(&scratch);
     (scratch, output)
 }
@@ -52,6 +58,7 @@ fn prepare(scratch: &Scratch) -> Output {
     let mut command = Command::new("sh");
     command.arg(scratch.path().join(FILES).join("prepare.sh"));
     command.env("SALT_SOCK_DIR", scratch.path().join("salt"));
+    command.env("SALT_CACHE_DIR", scratch.path().join("cache"));
     command.env("NOTIFIER_USER", format!("{}:{}", getuid(), getgid()));
     let answer = scratch.file("answer", WEBHOOK).unwrap();
     command.stdin(Stdio::from(std::fs::File::open(answer).unwrap()));
@@ -98,6 +105,18 @@ async fn prepare_makes_every_secret_once_and_for_its_reader_alone() {
         before[3],
         "the same as before"
     );
+}
+
+#[tokio::test]
+async fn prepare_stops_before_docker_makes_a_job_cache_that_is_not_there() {
+    let (scratch, _) = prepared().await;
+    let secrets = scratch.path().join(FILES).join("secrets");
+    std::fs::remove_dir_all(&secrets).unwrap();
+    std::fs::remove_dir(scratch.path().join("cache/jobs")).unwrap();
+    let output = prepare(&scratch);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("/cache/jobs is no directory"), "{said}");
+    assert!(!output.status.success() && !secrets.exists());
 }
 
 #[tokio::test]
@@ -155,6 +174,90 @@ async fn every_configuration_is_accepted_by_who_reads_it() {
     );
 }
 
+/// What a container's health check says of pages at another address, and whether that is healthy.
+fn health(name: &str, address: &str) -> (String, bool) {
+    let compose = compose();
+    let test = compose["services"][name]["healthcheck"]["test"].clone();
+    let test: Vec<String> = serde_json::from_value(test).unwrap();
+    let [kind, shell, option, command] = test.try_into().unwrap();
+    assert_eq!(kind, "CMD");
+    let (host, port) = address.split_once(':').unwrap();
+    let here = command
+        .replace("$$", "$")
+        .replace("/127.0.0.1/9464", &format!("/{host}/{port}"));
+    assert!(here.contains(port), "{command}");
+    let output = Command::new(shell).args([option, here]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    (said, output.status.success())
+}
+
+#[tokio::test]
+async fn a_container_is_healthy_while_its_program_is_ready() {
+    let shown = "http: 127.0.0.1:0";
+    let routes = "  - { name: all, receivers: ops-slack }\n";
+    let stack = scenario(routes).collector(shown).global(shown);
+    let mut stack = stack.prepared_on_bus().await.unwrap();
+    stack.announce("cannot reach NATS");
+    stack.announce("cannot provision yet");
+    stack.announce("waiting for the stream");
+    stack.announce("NATS client says");
+    stack.collector.restart().await.unwrap();
+    stack.notifiers[0].restart().await.unwrap();
+    let collector = pages::address(&mut stack.collector).await.unwrap();
+    let notifier = pages::address(&mut stack.notifiers[0]).await.unwrap();
+    let services = [("collector", collector), ("notifier", notifier)];
+    let all = async |expect: bool, reason: &str| {
+        for (name, address) in &services {
+            let what = format!("{name} to be healthy: {expect}, and to say: {reason}");
+            wait::until(Duration::from_secs(30), &what, async || {
+                let (said, healthy) = health(name, address);
+                (healthy == expect && said.ends_with(reason)).then_some(())
+            })
+            .await
+            .unwrap();
+        }
+    };
+    all(false, "\r\n\r\nNATS is not connected\n").await;
+    stack.nats.restart().await.unwrap();
+    all(true, "\r\n\r\nok\n").await;
+    stack.finish().await.unwrap();
+    assert!(!health(services[0].0, &services[0].1).1, "nobody answers");
+}
+
+#[test]
+fn pages_are_where_the_health_check_looks_and_are_not_published() {
+    for (name, service) in services() {
+        if service.get("build").is_some() {
+            let config = file(&format!("{FILES}/{name}.yaml"));
+            assert!(
+                config.lines().any(|line| line == "http: 0.0.0.0:9464"),
+                "{name}"
+            );
+            assert!(service.get("ports").is_none(), "{name}");
+        }
+    }
+}
+
+/// The compose file's mounts are where the collector's file looks, whatever the master's own says.
+#[test]
+fn the_collector_reads_what_is_mounted_and_cannot_write_it() {
+    let config: Value = serde_saphyr::from_str(&file(&format!("{FILES}/collector.yaml"))).unwrap();
+    let salt = |key: &str| config["salt"][key].as_str().unwrap();
+    let compose = compose();
+    let volumes = compose["services"]["collector"]["volumes"]
+        .as_array()
+        .unwrap();
+    let mounted = |target: &str| {
+        let target = format!(":{target}:ro");
+        volumes
+            .iter()
+            .any(|volume| volume.as_str().unwrap().ends_with(&target))
+    };
+    assert!(mounted(salt("config")));
+    assert!(mounted(salt("sock_dir")));
+    assert!(mounted(&format!("{}/jobs", salt("cachedir"))));
+}
+
 #[test]
 fn what_the_compose_file_names_exists() {
     let compose = compose();
@@ -208,6 +311,9 @@ fn images_are_those_that_the_tests_know() {
             ),
         }
     }
+    let jaeger = compose()["services"]["jaeger"]["image"].clone();
+    let jaeger = format!(" {}\n", jaeger.as_str().unwrap());
+    assert!(file("README.md").contains(&jaeger), "{jaeger}");
     let nats = format!("nats:{}-alpine", tools::NATS);
     assert_eq!(compose()["services"]["nats"]["image"], nats.as_str());
     assert!(dockerfile.contains(&format!("image.version=\"{}\"", env!("CARGO_PKG_VERSION"))));
