@@ -12,6 +12,8 @@ use async_nats::Client;
 use async_nats::connection::State;
 use async_nats::jetstream;
 use async_nats::jetstream::context::ContextBuilder;
+use pillarbox_proto::topology::Topology;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
@@ -94,10 +96,21 @@ pub async fn letters(mut publisher: Publisher, mut letters: Reader<Outgoing>) {
     }
 }
 
+/// The connection of the shift that began last, and which streams it is for.
+#[derive(Debug, Clone)]
+pub struct Newest {
+    /// Their names.
+    pub topology: Topology,
+    /// The connection.
+    pub client: Client,
+}
+
 /// One stream's publisher.
 #[derive(Debug)]
 pub struct Publisher {
     client: Client,
+    newest: watch::Receiver<Option<Newest>>,
+    topology: Topology,
     jetstream: jetstream::Context,
     /// The stream, for sentences.
     stream: String,
@@ -145,12 +158,17 @@ impl Known {
 type Refused = (Held<Outgoing>, String);
 
 impl Publisher {
-    /// Publishes to `stream`.
-    pub fn new(client: &Client, stream: String, kind: Kind, known: &Common) -> Publisher {
-        let jetstream = ContextBuilder::new().timeout(ACK).build(client.clone());
+    /// Publishes messages of this kind to their stream.
+    pub fn new(client: &Client, topology: &Topology, kind: Kind, known: &Common) -> Publisher {
+        let stream = match kind {
+            Kind::Events => topology.events_name(),
+            Kind::Letters => topology.dead_letters_name(),
+        };
         Publisher {
             client: client.clone(),
-            jetstream,
+            newest: known.newest.subscribe(),
+            topology: topology.clone(),
+            jetstream: jetstream_of(client),
             stream,
             kind,
             counts: Arc::clone(&known.counts),
@@ -257,11 +275,32 @@ impl Publisher {
     }
 
     /// Nothing is sent into a lost connection: the client would keep it in memory, and every retry again.
-    async fn connected(&self) {
+    ///
+    /// What an old shift has left goes by the newest shift's connection while its own does not stand: the login that the old
+    /// one has may be wrong for ever.
+    async fn connected(&mut self) {
         while self.client.connection_state() != State::Connected {
-            tokio::time::sleep(LOOK).await;
+            match self.newest_that_stands() {
+                Some(client) => {
+                    self.jetstream = jetstream_of(&client);
+                    self.client = client;
+                }
+                None => tokio::time::sleep(LOOK).await,
+            }
         }
     }
+
+    /// To the same streams: with another prefix they are somebody else's.
+    fn newest_that_stands(&self) -> Option<Client> {
+        let newest = self.newest.borrow();
+        let Newest { topology, client } = newest.as_ref()?;
+        let stands = client.connection_state() == State::Connected;
+        (stands && *topology == self.topology).then(|| client.clone())
+    }
+}
+
+fn jetstream_of(client: &Client) -> jetstream::Context {
+    ContextBuilder::new().timeout(ACK).build(client.clone())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pillarbox_telemetry::loops::Running;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -17,7 +18,7 @@ use crate::mark::{Ears, Marks};
 use crate::outgoing::Outbox;
 use crate::publish::connect::{ConnectError, connect};
 use crate::publish::recent::Recent;
-use crate::publish::{self, Kind, Publisher};
+use crate::publish::{self, Kind, Newest, Publisher};
 use crate::queue::{Budget, Reader, queue};
 use crate::reading::{self, Out};
 
@@ -35,6 +36,8 @@ pub struct Common {
     pub shown: Arc<Shown>,
     /// What was sent.
     pub recent: Recent,
+    /// By whose connection to send what an old shift cannot.
+    pub newest: watch::Sender<Option<Newest>>,
 }
 
 impl Common {
@@ -45,6 +48,7 @@ impl Common {
             counts: Arc::clone(&shown.counts),
             shown: Arc::clone(shown),
             recent: Recent::default(),
+            newest: watch::Sender::new(None),
         }
     }
 }
@@ -73,6 +77,10 @@ impl Shift {
         shifts: &mut JoinSet<bool>,
     ) -> Result<Shift, ConnectError> {
         let client = connect(&config).await?;
+        common.newest.send_replace(Some(Newest {
+            topology: config.topology(),
+            client: client.clone(),
+        }));
         let (frames, heard) = queue(&common.budget);
         let (ears, end) = (Ears::default(), shutdown.child_token());
         let running = |name| common.shown.loops.running(name, &end);
@@ -148,9 +156,8 @@ fn stages(
     let outbox = Outbox::new(origin.clone(), &topology);
     let (events, to_publish) = queue(&common.budget);
     let (letters, to_bury) = queue(&common.budget);
-    let publisher = |stream, kind| Publisher::new(client, stream, kind, common);
-    let to_events = publisher(topology.events_name(), Kind::Events);
-    let to_letters = publisher(topology.dead_letters_name(), Kind::Letters);
+    let publisher = |kind| Publisher::new(client, &topology, kind, common);
+    let (to_events, to_letters) = (publisher(Kind::Events), publisher(Kind::Letters));
     let (refused, box_, counts) = (letters.clone(), outbox.clone(), Arc::clone(&common.counts));
     let publishing = publish::events(to_events, to_publish, refused, box_);
     let burying = publish::letters(to_letters, to_bury);

@@ -125,6 +125,10 @@ pub enum Mistake {
         path: PathBuf,
         why: String,
     },
+    #[error(
+        "`{key}` takes the path of a file, and what stands there looks like the secret itself; put that into a file, and the file's path here"
+    )]
+    SecretItself { key: &'static str },
     #[error("{path}, the file for `{key}`, is empty; put the secret into it", path = .path.display())]
     EmptySecret { key: &'static str, path: PathBuf },
     #[error("{path} holds no URL of a webhook; it must be one line that begins with https://", path = .path.display())]

@@ -125,13 +125,19 @@ fn as_whom(fields: &Fields, beside: &Path, notes: &mut Notes) -> Login {
         let written = fields.text(key, notes)?;
         secret::read(key, &written, beside, notes)
     };
-    let credentials = file("credentials").map(Login::Credentials);
+    let credentials = file("credentials").map(|text| credentials(&text));
     let nkey = file("nkey_file").map(Login::Nkey);
     let user = fields.text("user", notes);
     let password_file = fields.text("password_file", notes);
     let password = login(user.as_ref(), password_file.as_ref(), beside, notes);
     let password = password.map(|(user, password)| Login::Password(user, password));
     credentials.or(nkey).or(password).unwrap_or(Login::None)
+}
+
+/// Where its last line does not end, the NATS client finds no key in it.
+fn credentials(text: &SecretString) -> Login {
+    let whole = format!("{}\n", text.expose_secret());
+    Login::Credentials(whole.into())
 }
 
 /// A user's name and the password from its file. That both are written is known.

@@ -9,10 +9,20 @@ use secrecy::SecretString;
 use crate::mistake::{Mistake, Notes, Warning};
 use crate::yaml::Text;
 
+/// The letters of an NKey's seed.
+const SEED: usize = 58;
+
 /// A path as written; a relative one is relative to the configuration file.
 pub fn path(written: &Text, beside: &Path) -> PathBuf {
     let folder = beside.parent().unwrap_or(Path::new(""));
     folder.join(&written.text)
+}
+
+/// Whether the secret stands where the path of its file belongs: then no complaint may quote it. A password is not told
+/// from a path.
+fn is_secret(written: &str) -> bool {
+    let seed = written.len() == SEED && written.starts_with("SU");
+    written.contains("://") || written.starts_with("xox") || written.contains("BEGIN") || seed
 }
 
 /// The content of a secret's file, trimmed. `None`, noted, if there is none.
@@ -22,6 +32,10 @@ pub fn read(
     beside: &Path,
     notes: &mut Notes,
 ) -> Option<SecretString> {
+    if is_secret(&written.text) {
+        notes.wrong(written.place, Mistake::SecretItself { key });
+        return None;
+    }
     let path = path(written, beside);
     let content = match std::fs::read_to_string(&path) {
         Ok(content) => content,

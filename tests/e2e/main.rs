@@ -10,6 +10,7 @@ mod captured;
 mod scenes;
 
 mod all_of_it;
+mod canaries;
 mod chaos;
 mod compose;
 mod delivery;
@@ -24,7 +25,9 @@ mod lost_check;
 mod lost_open_jobs;
 mod moments;
 mod one_message;
+mod posts;
 mod readme;
+mod readme_commands;
 mod reconnect;
 mod reload;
 mod routes;

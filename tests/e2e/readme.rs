@@ -6,14 +6,14 @@ use std::process::{Command, Output};
 
 use pillarbox_e2e::programs::{self, Programs};
 use pillarbox_e2e::scratch::Scratch;
-use pillarbox_e2e::tools::workspace;
+use pillarbox_e2e::tools::{nats_server, workspace};
 
-fn file(path: &str) -> String {
+pub(crate) fn file(path: &str) -> String {
     std::fs::read_to_string(workspace().join(path)).unwrap()
 }
 
 /// What stands between the fences of this kind.
-fn blocks(readme: &str, kind: &str) -> Vec<String> {
+pub(crate) fn blocks(readme: &str, kind: &str) -> Vec<String> {
     let fence = format!("\n```{kind}\n");
     let begun = readme.split(&fence).skip(1);
     begun
@@ -92,6 +92,20 @@ async fn its_examples_are_accepted() {
         assert_eq!(output.status.code(), Some(0), "{example}\n{err}");
         assert!(out.starts_with("ok: "), "{out}");
     }
+}
+
+#[tokio::test]
+async fn its_line_for_nats_is_accepted() {
+    let blocks = blocks(&file("README.md"), "text");
+    let line = blocks.iter().find(|block| block.starts_with("jetstream"));
+    let scratch = Scratch::new().unwrap();
+    let dir = scratch.path().display().to_string();
+    let config = line.unwrap().replace("/var/lib/nats", &dir);
+    let config = scratch.file("nats.conf", &config).unwrap();
+    let mut server = Command::new(nats_server().await.unwrap());
+    let output = server.arg("-t").arg("-c").arg(config).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }
 
 #[tokio::test]

@@ -189,3 +189,27 @@ async fn a_collector_keeps_its_file_when_the_new_one_is_broken() {
     told_exactly(&mut stack, &[title(1, "state.apply")]).await;
     stack.finish().await.unwrap();
 }
+
+/// What the master fired meanwhile waits in memory, and goes by the connection that the mended login opens.
+#[tokio::test]
+async fn a_collector_publishes_what_it_held_while_its_login_was_refused() {
+    let stack = scenario(AUDIT).nats_password("right");
+    let stack = stack.announce("NATS does not let the collector in");
+    let mut stack = stack.prepared_on_bus().await.unwrap();
+    stack.nats.restart().await.unwrap();
+    stack.notifiers[0].restart().await.unwrap();
+    let provisioned = "streams and consumers are as they should be";
+    stack.notifiers[0].says(provisioned).await.unwrap();
+    let login = stack.scratch().file("nats-password", "wrong").unwrap();
+    stack.collector.restart().await.unwrap();
+    let refused = "NATS does not let the collector in";
+    stack.collector.says(refused).await.unwrap();
+    stack.master.connected(1).await.unwrap();
+    stack.master.send(&job(1, "state.apply")).await;
+
+    std::fs::write(&login, "right").unwrap();
+    stack.collector.signal(Signal::SIGHUP);
+    stack.collector.says("connected to NATS").await.unwrap();
+    told_exactly(&mut stack, &[title(1, "state.apply")]).await;
+    stack.finish().await.unwrap();
+}

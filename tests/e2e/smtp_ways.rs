@@ -1,9 +1,8 @@
 //! Mail by STARTTLS and by TLS, each with a login: a real SMTP server with a certificate of its own authority.
 
-use pillarbox_e2e::bus::Bus;
-use pillarbox_e2e::mail::{Guard, MailScript, PASSWORD, USER};
+use pillarbox_e2e::mail::{Guard, MailScript, USER};
 use pillarbox_e2e::play::{Job, Return};
-use pillarbox_e2e::stack::{Scenario, Stack};
+use pillarbox_e2e::stack::Scenario;
 
 use crate::scenes::scenario;
 
@@ -35,16 +34,6 @@ fn guarded(guard: Guard, receivers: &str) -> Scenario {
     scenario(ROUTES).receivers(receivers).mail(guard)
 }
 
-/// Nothing that anybody keeps of the run has the password in it.
-async fn keeps_the_secret(stack: &mut Stack<Bus>) {
-    for notifier in &stack.notifiers {
-        assert!(!notifier.said().1.contains(PASSWORD));
-    }
-    for entry in stack.ledger().await.unwrap() {
-        assert!(!entry.contains(PASSWORD), "{entry}");
-    }
-}
-
 async fn arrives_by(guard: Guard) {
     let mut stack = guarded(guard, LOGIN).on_bus().await.unwrap();
     stack.master.send(&failing()).await;
@@ -56,7 +45,6 @@ async fn arrives_by(guard: Guard) {
     );
     assert_eq!((mails[0].tls, mails[0].user.as_deref()), (true, Some(USER)));
     stack.settled().await.unwrap();
-    keeps_the_secret(&mut stack).await;
     stack.finish().await.unwrap();
 }
 
@@ -92,7 +80,6 @@ async fn a_wrong_password_rests_the_server_and_loses_nothing() {
     assert!(mails[0].tls);
     stack.settled().await.unwrap();
     assert_eq!(stack.mail.mails().unwrap().len(), 1);
-    keeps_the_secret(&mut stack).await;
     stack.finish().await.unwrap();
 }
 

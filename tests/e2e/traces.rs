@@ -1,8 +1,7 @@
-//! One job, one trace: from the master's bus to the Slack call and the mail, through both programs, and no secret in it.
+//! One job, one trace: from the master's bus to the Slack call and the mail, through both programs.
 //! How a span is exported is the SDK's; that both protocols work is shown by using one in each program.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use pillarbox_e2e::bus::{Bus, Framing, frame};
@@ -10,7 +9,7 @@ use pillarbox_e2e::play::{Job, Return, scheduled};
 use pillarbox_e2e::slack::Fault;
 use pillarbox_e2e::spans::{Seen, Spans};
 use pillarbox_e2e::stack::{Scenario, Stack};
-use pillarbox_e2e::{pages, wait};
+use pillarbox_e2e::wait;
 use pillarbox_proto::trace::trace_id;
 use serde_json::json;
 
@@ -21,9 +20,6 @@ const ROUTES: &str = r#"
     match: { outcome: [failed, changed, missing] }
     receivers: [ops-slack, ops-mail]
 "#;
-
-const SMTP_PASSWORD: &str = "canary-smtp-4711";
-const NATS_PASSWORD: &str = "canary-nats-4711";
 
 async fn stack_with(scenario: Scenario, spans: &Spans) -> Stack<Bus> {
     let mut stack = scenario.prepared_on_bus().await.unwrap();
@@ -232,65 +228,27 @@ async fn what_salt_itself_traces_is_linked_and_rides_beside_the_event() {
 }
 
 #[tokio::test]
-async fn failures_are_in_the_trace_and_secrets_are_not() {
+async fn failures_are_in_the_trace() {
     let spans = Spans::start().await.unwrap();
-    let secret = scenario(ROUTES)
-        .nats_password(NATS_PASSWORD)
-        .collector("http: 127.0.0.1:0")
-        .global("http: 127.0.0.1:0")
-        .announce("not delivered; tried again");
-    let mut stack = secret.receivers(RECEIVERS).prepared_on_bus().await.unwrap();
-    let password = stack.scratch().file("smtp-password", SMTP_PASSWORD);
-    let private = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(password.unwrap(), private).unwrap();
-    let loud = ("RUST_LOG".to_owned(), "trace".to_owned());
-    stack.collector.set(spans.over_http());
-    stack.collector.set([loud.clone()]);
-    stack.notifiers[0].set(spans.over_grpc());
-    stack.notifiers[0].set([loud]);
-    stack.slack.fail_with([Fault::Answer(
-        500,
-        format!("cannot POST {}", stack.slack.webhook_url()),
-    )]);
-    stack.start().await.unwrap();
-    stack.listens().await.unwrap();
+    let routes = scenario(ROUTES).announce("not delivered; tried again");
+    let mut stack = stack_with(routes, &spans).await;
+    stack
+        .slack
+        .fail_with([Fault::Answer(500, "trouble".to_owned())]);
     let job = Job::new(1, "state.apply").on("web*", &["web1"]);
     stack.master.send(&job.whole(Return::Changed)).await;
     stack.told(1).await.unwrap();
-    stack.mailed(1).await.unwrap();
     stack.settled().await.unwrap();
     let seen = spans_with(&spans, "POST", 2).await;
-
     let posts = named(&seen, "POST");
     let statuses = posts
         .iter()
         .map(|it| it.attribute("http.response.status_code"));
     assert_eq!(statuses.collect::<Vec<_>>(), ["500", "200"]);
-    assert_eq!(
-        posts.iter().map(|it| it.failed).collect::<Vec<_>>(),
-        [true, false]
-    );
-    let mut shown: Vec<String> = seen.into_iter().map(|span| span.text).collect();
-    for program in [&mut stack.collector, &mut stack.notifiers[0]] {
-        let address = pages::address(program).await.unwrap();
-        shown.push(pages::get(&address, "/metrics").await.unwrap().2);
-        shown.push(program.said().1);
-    }
-    let webhook = stack.slack.webhook_url();
-    let path = webhook.split_once("/services/").unwrap().1;
-    for canary in [path, "XXXXXXXX", SMTP_PASSWORD, NATS_PASSWORD] {
-        let found = shown.iter().find(|text| text.contains(canary));
-        assert_eq!(found, None, "{canary}");
-    }
+    let failed: Vec<bool> = posts.iter().map(|it| it.failed).collect();
+    assert_eq!(failed, [true, false]);
     stack.finish().await.unwrap();
 }
-
-const RECEIVERS: &str = r#"
-  - name: ops-slack
-    slack: { webhook_url_file: "{slack}" }
-  - name: ops-mail
-    email: { smtp: "{smtp}", username: salt, password_file: smtp-password, from: "Salt <salt@example.com>", to: [ops@example.com] }
-"#;
 
 #[tokio::test]
 async fn nobody_who_takes_spans_delays_nobody() {

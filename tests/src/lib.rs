@@ -12,6 +12,7 @@
 pub mod arrivals;
 pub mod beside;
 pub mod bus;
+pub mod canaries;
 pub mod chaos;
 pub mod demo;
 pub mod events;

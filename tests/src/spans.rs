@@ -67,7 +67,13 @@ pub struct Spans {
     _servers: [AbortOnDropHandle<()>; 2],
 }
 
-type Kept = Arc<Mutex<Vec<Seen>>>;
+type Kept = Arc<Mutex<All>>;
+
+#[derive(Debug, Default)]
+struct All {
+    seen: Vec<Seen>,
+    raw: Vec<Vec<u8>>,
+}
 
 impl Spans {
     /// Starts it on two free ports.
@@ -115,13 +121,17 @@ impl Spans {
     /// Everything so far, by the time at which it began.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
-        let mut seen = self
-            .kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = kept.seen.clone();
         seen.sort_by_key(|span| span.time.0);
         seen
+    }
+
+    /// Every request so far, in the bytes of OTLP.
+    #[must_use]
+    pub fn raw(&self) -> Vec<Vec<u8>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.raw.clone()
     }
 }
 
@@ -157,12 +167,14 @@ impl TraceService for Receiver {
 
 fn keep(kept: &Kept, request: ExportTraceServiceRequest) {
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.raw.push(request.encode_to_vec());
     for of_resource in request.resource_spans {
         let resource = of_resource.resource.unwrap_or_default();
         let about = texts(&resource.attributes);
         let service = about.get("service.name").cloned().unwrap_or_default();
         let spans = of_resource.scope_spans.into_iter().flat_map(|it| it.spans);
-        kept.extend(spans.map(|span| seen(&service, &format!("{resource:?}"), &span)));
+        kept.seen
+            .extend(spans.map(|span| seen(&service, &format!("{resource:?}"), &span)));
     }
 }
 

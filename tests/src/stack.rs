@@ -69,6 +69,7 @@ pub struct Scenario {
     mail: Guard,
     announced: Vec<String>,
     nats_password: Option<String>,
+    nats_users: Vec<String>,
 }
 
 impl Scenario {
@@ -85,6 +86,7 @@ impl Scenario {
             mail: Guard::None,
             announced: Vec::new(),
             nats_password: None,
+            nats_users: Vec::new(),
         }
     }
 
@@ -92,6 +94,16 @@ impl Scenario {
     #[must_use]
     pub fn nats_password(mut self, password: &str) -> Self {
         self.nats_password = Some(password.to_owned());
+        let user = format!("{{ user: pillarbox, password: \"{password}\" }}");
+        self.nats_users.push(user);
+        self
+    }
+
+    /// NATS lets in who has the seed of this NKey, too; the harness goes on as a guest. What the programs say of themselves
+    /// is the scenario's to write.
+    #[must_use]
+    pub fn nats_nkey(mut self, public: &str) -> Self {
+        self.nats_users.push(format!("{{ nkey: {public} }}"));
         self
     }
 
@@ -225,12 +237,14 @@ impl Scenario {
 
     /// Whom the server lets in.
     fn accounts(&self) -> String {
-        self.nats_password.as_ref().map_or_else(String::new, |password| {
-            format!(
-                "accounts {{ A {{ jetstream: enabled, users: [ {{ user: pillarbox, password: \"{password}\" }}, \
-                 {{ user: guest, password: guest }} ] }} }}\nno_auth_user: guest\n"
-            )
-        })
+        if self.nats_users.is_empty() {
+            return String::new();
+        }
+        let users = self.nats_users.join(", ");
+        format!(
+            "accounts {{ A {{ jetstream: enabled, users: [ {users}, {{ user: guest, password: guest }} ] }} }}\n\
+             no_auth_user: guest\n"
+        )
     }
 
     /// What stands inside `nats: { … }` of either file.

@@ -21,11 +21,14 @@ pub(super) fn write(scratch: &Scratch, ports: &Ports, ids: &[&str]) -> anyhow::R
     let Ports { publish, ret } = ports;
     scratch.dir("run")?;
     scratch.dir("srv")?;
+    scratch.file("pillar/top.sls", "base:\n  'web*':\n    - roles\n")?;
+    scratch.file("pillar/roles.sls", "role: web\n")?;
     let master = format!(
         "interface: 127.0.0.1\npublish_port: {publish}\nret_port: {ret}\nuser: {user}\n\
          root_dir: {root}\npki_dir: {root}/pki\ncachedir: {root}/cache\nsock_dir: {root}/run\n\
          pidfile: {root}/master.pid\nlog_file: {root}/master.log\nlog_level: warning\n\
          file_roots: {{base: [{root}/srv]}}\nauto_accept: True\nworker_threads: 3\n\
+         pillar_roots: {{base: [{root}/pillar]}}\nnodegroups: {{web: 'web*'}}\n\
          timeout: 6\ngather_job_timeout: 3\n"
     );
     scratch.file("etc/master", &master)?;
