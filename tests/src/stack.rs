@@ -1,7 +1,6 @@
 //! A scenario's machinery put together: NATS, a master (real, or its double), both programs, Slack and mail.
 //! It says nothing of what shall happen; that is the scenario's own text.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,12 +8,12 @@ use anyhow::bail;
 
 use crate::bus::Bus;
 use crate::logs::complaints;
-use crate::mail::{self, Guard, MailSink};
+use crate::mail::{Guard, MailSink};
 use crate::nats::Nats;
 use crate::programs::{self, Program};
 use crate::salt::Salt;
 use crate::scratch::Scratch;
-use crate::slack::{self, Slack};
+use crate::slack::Slack;
 
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -30,6 +29,8 @@ const RECEIVERS: &str = r#"
   - name: ops-mail
     email: { smtp: "{smtp}", from: "Salt <salt@example.com>", to: [ops@example.com] }
 "#;
+
+mod files;
 
 /// What the collector listens to: a real master, or the double of its bus.
 pub trait Master {
@@ -233,60 +234,6 @@ impl Scenario {
             announced,
             scratch,
         })
-    }
-
-    /// Whom the server lets in.
-    fn accounts(&self) -> String {
-        if self.nats_users.is_empty() {
-            return String::new();
-        }
-        let users = self.nats_users.join(", ");
-        format!(
-            "accounts {{ A {{ jetstream: enabled, users: [ {users}, {{ user: guest, password: guest }} ] }} }}\n\
-             no_auth_user: guest\n"
-        )
-    }
-
-    /// What stands inside `nats: { … }` of either file.
-    fn nats_section(&self, scratch: &Scratch, url: &str) -> anyhow::Result<String> {
-        let Some(password) = &self.nats_password else {
-            return Ok(format!("url: \"{url}\""));
-        };
-        let file = scratch.file("nats-password", password)?;
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
-        let file = file.display();
-        Ok(format!(
-            "url: \"{url}\", user: pillarbox, password_file: \"{file}\""
-        ))
-    }
-
-    fn notifiers_file(
-        &self,
-        scratch: &Scratch,
-        nats: &str,
-        slack: &Slack,
-        mail: &MailSink,
-    ) -> anyhow::Result<PathBuf> {
-        let mut receivers = self.receivers.clone();
-        let webhook = slack.webhook_url();
-        let secrets = [
-            ("{slack}", "webhook", webhook.as_str()),
-            ("{token}", "token", slack::TOKEN),
-            ("{password}", "password", mail::PASSWORD),
-        ];
-        for (place, name, content) in secrets {
-            let file = scratch.file(name, content)?;
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
-            receivers = receivers.replace(place, &file.display().to_string());
-        }
-        let receivers = receivers.replace("{api}", &slack.api_url());
-        let receivers = receivers.replace("{smtp}", &mail.url());
-        let Self {
-            globals, routes, ..
-        } = self;
-        let config =
-            format!("nats: {{ {nats} }}\n{globals}receivers:\n{receivers}\nroutes:\n{routes}\n");
-        scratch.file("notifier.yml", &config)
     }
 }
 
