@@ -23,7 +23,9 @@ use crate::slack::Slack;
 use crate::stack::{Scenario, Stack};
 use crate::wait;
 
-/// What stands below `routes:`; as in the demo, but for how long a minion is waited for.
+/// What stands below `routes:`; as in the demo, but for how long a minion is waited for: longer than the collector waits for an
+/// acknowledgement (8 s) that a killed server never gives, or a return that it holds meanwhile would be called missing, and its
+/// row of failures told in the next job.
 const ROUTES: &str = r#"
   - name: audit
     on: start
@@ -32,7 +34,7 @@ const ROUTES: &str = r#"
   - name: failures-and-changes
     match: { fun: "state.*", outcome: [failed, changed, missing] }
     receivers: [ops-slack, ops-mail]
-    finish_after: 2s
+    finish_after: 12s
 "#;
 /// How long Slack takes to answer; the message is posted by then.
 const SLACK: Duration = Duration::from_millis(40);
