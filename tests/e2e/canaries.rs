@@ -150,7 +150,13 @@ async fn no_secret_is_kept_of_a_run_in_which_everything_goes_wrong() {
     let spans = Spans::start().await.unwrap();
     let scenario = scenario(ROUTES).nats_password(NATS_PASSWORD);
     let mut stack = loud(scenario, &spans).await;
-    for announced in ["not delivered", "NATS", "dead letter", "auth"] {
+    for announced in [
+        "not delivered",
+        "NATS",
+        "dead letter",
+        "auth",
+        "another collector reads the same bus",
+    ] {
         stack.announce(announced);
     }
     let overheard = Overheard::start(&stack.nats.client().await.unwrap()).await;

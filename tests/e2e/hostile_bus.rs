@@ -203,6 +203,7 @@ async fn events_that_make_no_sense_are_dead_letters_and_the_rest_goes_on() {
 #[tokio::test]
 async fn a_flood_without_nats_is_dropped_beyond_the_queue_and_said() {
     let stack = failures()
+        .option("--grace=40s") // a flood in hand, on a machine that is busy with other tests
         .announce("the connection to NATS is lost")
         .announce("the NATS client says")
         .announce("cannot reach NATS; trying again")

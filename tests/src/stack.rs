@@ -15,7 +15,7 @@ use crate::salt::Salt;
 use crate::scratch::Scratch;
 use crate::slack::Slack;
 
-const GRACE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(45);
 
 /// What a notifier says when all that it needs is there.
 const PROVISIONED: &str = "streams and consumers are as they should be";
